@@ -1,0 +1,1 @@
+"""The wire contract: every message that daemons and servers exchange, typed once for all sides."""

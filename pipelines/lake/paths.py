@@ -1,0 +1,95 @@
+"""Where everything lives under one home folder.
+
+Belongs here: names of folders and files, and nothing that opens them. Does not belong here: reading or writing any of
+these places (landing, ledger, catalog do that).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+HOME_VARIABLE = "HALTON_HOME"
+DATABASE_VARIABLE = "HALTON_DATABASE_URL"
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder that holds one installation's data.
+
+    Attributes:
+        root: absolute path of the home folder.
+    """
+
+    root: Path
+
+    @classmethod
+    def locate(cls, explicit: str | Path | None = None) -> Home:
+        """Return the home given explicitly, else by `$HALTON_HOME`, else `./.halton`."""
+        chosen = explicit or os.environ.get(HOME_VARIABLE) or ".halton"
+        return cls(Path(chosen).expanduser().absolute())
+
+    @property
+    def database_url(self) -> str:
+        """URL of the app database: `$HALTON_DATABASE_URL`, else SQLite in this home."""
+        return os.environ.get(DATABASE_VARIABLE) or f"sqlite:///{self.root / 'app.sqlite'}"
+
+    @property
+    def landing(self) -> Path:
+        """Root of the landed Parquet files, the system of record with the ledger."""
+        return self.root / "landing"
+
+    @property
+    def landing_workers(self) -> Path:
+        """Lock files of the live API workers; a file whose lock is free belongs to a dead one."""
+        return self.landing / ".workers"
+
+    @property
+    def empty_landing_file(self) -> Path:
+        """A landing file of 0 rows that carries the schema, so that a scan always has a type."""
+        return self.landing / "empty.parquet"
+
+    def landing_folder(self, workspace_id: str, day: str) -> Path:
+        """Folder of one workspace's files received on `day` (`YYYY-MM-DD`, UTC)."""
+        return self.landing / workspace_id / day
+
+    @property
+    def exports(self) -> Path:
+        """Control-plane data crossing into the warehouse as Parquet."""
+        return self.root / "exports"
+
+    @property
+    def warehouse(self) -> Path:
+        """The private database dbt builds in; may be deleted at any time and is rebuilt."""
+        return self.root / "warehouse" / "warehouse.duckdb"
+
+    @property
+    def marts(self) -> Path:
+        """Published snapshots, their segments and the `CURRENT` pointer."""
+        return self.root / "marts"
+
+    @property
+    def current_pointer(self) -> Path:
+        """JSON file naming the snapshot readers should open."""
+        return self.marts / "CURRENT"
+
+    @property
+    def segments(self) -> Path:
+        """Immutable Parquet segments of facts, named by digest."""
+        return self.marts / "segments"
+
+    @property
+    def dagster(self) -> Path:
+        """`DAGSTER_HOME`: run history of the pipelines."""
+        return self.root / "dagster"
+
+    @property
+    def dbt(self) -> Path:
+        """Target and log folders of dbt."""
+        return self.root / "dbt"
+
+    @property
+    def refresh_lock(self) -> Path:
+        """Lock file that lets one refresh at a time touch the warehouse."""
+        return self.root / "warehouse" / "refresh.lock"
