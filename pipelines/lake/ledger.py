@@ -9,6 +9,11 @@ A row in `landed_files` is the commit point of its rows: a Parquet file without 
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -106,3 +111,19 @@ quarantined_rows = Table(
     Column("raw_bytes", LargeBinary, nullable=False),
     Column("received_at_us", BigInteger, nullable=False),
 )
+
+_CHAINED: Final = (
+    "previous_chain_hash", "chain_position", "batch_key", "batch_id", "workspace_id", "device_id", "received_at_us",
+    "received_count", "landed_count", "duplicate_count", "quarantined_count", "records_sha256",
+)  # fmt: skip
+
+
+def chain_hash(batch: Mapping[str, Any], file_sha256: str) -> str:
+    """Return the link of a batch: SHA-256 over its ledger row, its file's digest and the link before it.
+
+    Args:
+        batch: a row of `landed_batches` by column name.
+        file_sha256: digest of the landing file that holds its rows; empty when none was needed.
+    """
+    linked = [batch[name] for name in _CHAINED] + [file_sha256]
+    return hashlib.sha256(json.dumps(linked, separators=(",", ":")).encode()).hexdigest()

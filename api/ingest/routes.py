@@ -1,0 +1,141 @@
+"""Routes a paired daemon uploads to, and asks afterwards.
+
+Belongs here: HTTP in, HTTP out. Does not belong here: reading bodies (`envelope`, `prepare`), durability (`group`),
+queries (`held_rows`, `receipts`).
+
+No answer here is a 4xx because of one record: a bad record is set aside and reported in the receipt. While anything the
+acknowledgement needs is down the answer is 503 with Retry-After.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date
+from typing import Annotated, Final
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.auth import AuthenticatedDevice, CallingDevice, authenticate_device
+from api.errors import Refused, invalid
+from api.ingest.envelope import decompress, read_capped
+from api.ingest.group import BusyError, GroupCommitter
+from api.ingest.held_rows import HeldRows
+from api.ingest.prepare import Prepared, Sender, prepare
+from api.ingest.receipts import batch_accounts
+from daemon.wire.batch import Body, BodyStored, DaemonTotals, Receipts
+from pipelines.lake.landing import LandingUnavailableError
+
+BODY_LEG_CAP_BYTES: Final = 2 * 1024 * 1024
+LONGEST_TOTALS_DAYS: Final = 3700
+_RETRY_SECONDS: Final = "5"
+
+router = APIRouter(prefix="/v1", tags=["daemon"])
+
+
+@router.post("/requests/batch", summary="Upload a batch of calls")
+async def upload_batch(request: Request) -> Response:
+    """Land a batch and answer once everything in it is durable.
+
+    Each record is landed, counted as a duplicate or set aside in quarantine with its reason; one bad record never
+    fails the others. The body may be compressed with gzip or zstd.
+    """
+    device, body = await _authenticated_body(request)
+    try:
+        upload = await run_in_threadpool(_prepare, request, device, body)
+        receipt = await asyncio.wrap_future(_committer(request).submit(upload))
+    except (BusyError, LandingUnavailableError, SQLAlchemyError, MemoryError):
+        raise _unavailable() from None
+    return _json(receipt)
+
+
+@router.post("/requests/{request_id}/body", summary="Offer one leg of a captured call")
+async def upload_body(request: Request, request_id: UUID) -> Response:
+    """Answer whether the body was kept. This server keeps none; 425 while the call itself has not landed."""
+    device, body = await _authenticated_body(request, BODY_LEG_CAP_BYTES)
+    try:
+        leg = msgspec.json.decode(body, type=Body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise invalid("The body is not one leg of a call.") from None
+    if leg.request_id.lower() != str(request_id):
+        raise invalid("The request_id is not the one in the path.")
+    held = _held_rows(request)
+    if not await run_in_threadpool(held.has_request, device.workspace_id, str(request_id)):
+        raise Refused(425, "request_not_here_yet", "The call itself has not landed yet; send its record first.")
+    return _json(BodyStored(stored=False, reason="bodies are not stored by this server"))
+
+
+@router.get("/daemon/receipts", summary="Accounts of this device's batches")
+def list_receipts(
+    request: Request,
+    device: CallingDevice,
+    batch_id: Annotated[str | None, Query(max_length=64, description="only this attempt")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> Response:
+    """Return what became of every record: received = landed + duplicate + quarantined, final once built."""
+    state = request.app.state
+    accounts = batch_accounts(state.engine, state.snapshots.current(), device.device_id, batch_id=batch_id, limit=limit)
+    return _json(Receipts(receipts=accounts))
+
+
+@router.get("/reconciliation/daemon-totals", summary="What this server holds of the asking device")
+def daemon_totals(
+    request: Request,
+    device: CallingDevice,
+    from_date: Annotated[date | None, Query(description="first UTC day, inclusive")] = None,
+    to_date: Annotated[date | None, Query(description="last UTC day, inclusive")] = None,
+    first: Annotated[date | None, Query(alias="from", description="as release 0.2.0 sends it")] = None,
+    last: Annotated[date | None, Query(alias="to", description="as release 0.2.0 sends it")] = None,
+) -> Response:
+    """Sum the device's rows by project and UTC day of `recorded_at`, all that has landed included."""
+    from_day, to_day = from_date or first, to_date or last
+    if from_day is None or to_day is None:
+        raise invalid("Give from_date and to_date as YYYY-MM-DD.")
+    if not 0 <= (to_day - from_day).days <= LONGEST_TOTALS_DAYS:
+        raise invalid("to_date lies before from_date, or too far after it.")
+    rows = _held_rows(request).totals(device.workspace_id, device.device_id, from_day, to_day)
+    return _json(DaemonTotals(rows=rows))
+
+
+async def _authenticated_body(request: Request, cap: int | None = None) -> tuple[AuthenticatedDevice, bytes]:
+    """Authenticate before a byte of the body is read, then read and decompress it under the cap."""
+    state = request.app.state
+    authorization = request.headers.get("authorization")
+    device = await run_in_threadpool(authenticate_device, state.engine, authorization, state.clock, note_seen=False)
+    declared = request.headers.get("content-length")
+    encoding = request.headers.get("content-encoding")
+    limits = {} if cap is None else {"cap": cap}
+    body = await read_capped(request.stream(), declared, **limits)
+    if encoding is None:
+        return device, body
+    return device, await run_in_threadpool(decompress, body, encoding, **limits)
+
+
+def _prepare(request: Request, device: AuthenticatedDevice, body: bytes) -> Prepared:
+    return prepare(body, Sender(device.workspace_id, device.device_id), request.app.state.clock.now())
+
+
+def _committer(request: Request) -> GroupCommitter:
+    committer: GroupCommitter = request.app.state.committer
+    return committer
+
+
+def _held_rows(request: Request) -> HeldRows:
+    state = request.app.state
+    return HeldRows(state.home, state.engine, state.snapshots)
+
+
+def _unavailable() -> Refused:
+    return Refused(
+        503,
+        "unavailable",
+        "The batch could not be stored now; nothing was acknowledged, send it again.",
+        headers={"Retry-After": _RETRY_SECONDS},
+    )
+
+
+def _json(message: msgspec.Struct) -> Response:
+    return Response(msgspec.json.encode(message), media_type="application/json")

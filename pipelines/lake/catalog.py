@@ -1,0 +1,323 @@
+"""The read-only door to published marts.
+
+Belongs here: finding the snapshot `CURRENT` names, opening it so that nothing can be changed or read beside it, and
+swapping to the next one while queries on the old one finish. Does not belong here: building or publishing
+(`pipelines.publish`), and the questions that are asked (`api.dashboards`).
+
+A snapshot's tables stand under their own names (`mart_spend_daily`) and under `marts.`; `fct_requests` is a view over
+the segments the snapshot names.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from pipelines.lake.paths import Home
+
+_log = logging.getLogger(__name__)
+
+READING_STATEMENTS: Final = frozenset({duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN})
+NO_PROJECT: Final = "(not shared)"
+"""Stands for the project of rows whose laptop withholds it."""
+
+# Same rule as the warehouse's fct_requests: visibility is joined when read, never written into immutable segments.
+_FCT_REQUESTS: Final = """
+create view fct_requests as
+select
+    priced.* replace (coalesce(priced.project, '{no_project}') as project),
+    case when priced.received_at >= projects.withheld_since then projects.withheld_reason end as withheld_reason
+from read_parquet([{segments}]) as priced
+left join marts.dim_projects as projects
+    on priced.workspace_id = projects.workspace_id
+    and coalesce(priced.project, '{no_project}') = projects.project
+"""
+
+
+class CurrentPointer(msgspec.Struct, frozen=True):
+    """Content of `marts/CURRENT`: the build in force and the snapshot file's name in the marts folder."""
+
+    build_id: str
+    file: str
+
+
+class NotReadingError(Exception):
+    """A statement on a serving connection does more than read."""
+
+
+class ReadCursor:
+    """One thread's way of asking a snapshot. Only statements that read are let through.
+
+    DuckDB itself keeps the marts read-only and everything outside the home out of reach; this also refuses to write
+    into the folders that must stay readable, or to change the connection for others.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def execute(self, sql: str, parameters: Sequence[Any] | dict[str, Any] | None = None) -> Self:
+        """Run one reading statement.
+
+        Args:
+            sql: `select` or `explain`, with `?` or `$name` for every value.
+            parameters: values for them.
+
+        Raises:
+            NotReadingError: it is another statement, or more than one.
+            duckdb.Error: as DuckDB says.
+        """
+        statements = self._connection.extract_statements(sql)
+        if len(statements) != 1 or statements[0].type not in READING_STATEMENTS:
+            raise NotReadingError("only one reading statement at a time is allowed on published marts")
+        self._connection.execute(statements[0], parameters)
+        return self
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        """Return the next row, or None."""
+        return self._connection.fetchone()
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """Return all remaining rows."""
+        return self._connection.fetchall()
+
+    def fetchmany(self, size: int) -> list[tuple[Any, ...]]:
+        """Return up to `size` further rows."""
+        return self._connection.fetchmany(size)
+
+    def to_arrow_table(self) -> pa.Table:
+        """Return all remaining rows as an Arrow table."""
+        table: pa.Table = self._connection.to_arrow_table()
+        return table
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns of the last answer."""
+        return [column[0] for column in self._connection.description or ()]
+
+    def interrupt(self) -> None:
+        """Stop the statement that is running on this cursor, from another thread."""
+        self._connection.interrupt()
+
+    def close(self) -> None:
+        """Give the cursor back."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+@dataclass(frozen=True)
+class ServingLimits:
+    """What one open snapshot may use.
+
+    Attributes:
+        threads: DuckDB worker threads.
+        memory: DuckDB memory limit, such as `1GB`.
+    """
+
+    threads: int = 2
+    memory: str = "1GB"
+
+
+class _OpenSnapshot:
+    """One DuckDB instance over one snapshot, shared by all its leases and closed after the last."""
+
+    def __init__(self, home: Home, pointer: CurrentPointer, limits: ServingLimits) -> None:
+        self.pointer = pointer
+        self._lock = threading.Lock()
+        self._leases = 1
+        self._root = _connect(home, home.marts / pointer.file, limits)
+        try:
+            row = self._root.execute("select data_as_of, max_file_seq, rows_total from marts.build_info").fetchall()[0]
+        except BaseException:
+            self._root.close()
+            raise
+        as_of: datetime | None = row[0]
+        self.data_as_of = as_of.replace(tzinfo=UTC) if as_of else None
+        self.max_file_seq: int = row[1]
+        self.rows_total: int = row[2]
+
+    def take(self) -> bool:
+        """Count one more lease; False when the snapshot has been closed already."""
+        with self._lock:
+            if self._leases == 0:
+                return False
+            self._leases += 1
+            return True
+
+    def release(self) -> None:
+        with self._lock:
+            self._leases -= 1
+            if self._leases == 0:
+                self._root.close()
+
+    def cursor(self) -> ReadCursor:
+        with self._lock:
+            return ReadCursor(self._root.cursor())
+
+
+class Snapshot:
+    """A lease on one published build. What it answers never changes, whatever is published meanwhile.
+
+    Close it when done (it is a context manager); the files behind a build stay for at least ten minutes after the
+    next was published.
+
+    Attributes:
+        build_id: the build; ids sort by time.
+        data_as_of: when the newest row in it was received, aware UTC; None when there are no rows.
+        max_file_seq: the newest landing file in it.
+        rows_total: rows of `fct_requests`, withheld ones included.
+    """
+
+    def __init__(self, shared: _OpenSnapshot) -> None:
+        self._shared: _OpenSnapshot | None = shared
+        self.build_id: str = shared.pointer.build_id
+        self.data_as_of = shared.data_as_of
+        self.max_file_seq = shared.max_file_seq
+        self.rows_total = shared.rows_total
+
+    def cursor(self) -> ReadCursor:
+        """Return a cursor of one's own; cursors are not shared between threads.
+
+        Raises:
+            ValueError: the lease has been closed.
+        """
+        if self._shared is None:
+            raise ValueError("this snapshot has been closed")
+        return self._shared.cursor()
+
+    def close(self) -> None:
+        """End the lease. Cursors that are still open go on until they are closed."""
+        shared, self._shared = self._shared, None
+        if shared is not None:
+            shared.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+class SnapshotReader:
+    """Hands out leases on the newest published build. Safe to share between threads."""
+
+    def __init__(self, home: Home, limits: ServingLimits | None = None) -> None:
+        """Nothing is opened before the first call of `current`."""
+        self._home = home
+        self._limits = limits or ServingLimits()
+        self._lock = threading.Lock()
+        self._seen: tuple[int, int, int] | None = None
+        self._shared: _OpenSnapshot | None = None
+
+    def current(self) -> Snapshot | None:
+        """Return a lease on the build `CURRENT` names; None when nothing has been published.
+
+        When the newest one cannot be opened, the one opened before goes on being served.
+        """
+        with self._lock:
+            seen = _identity(self._home.current_pointer)
+            if seen != self._seen:
+                self._reopen(seen)
+            shared = self._shared
+            return Snapshot(shared) if shared is not None and shared.take() else None
+
+    def close(self) -> None:
+        """Let go of the snapshot held; leases already given out stay good."""
+        with self._lock:
+            self._hold(None)
+            self._seen = None
+
+    def _reopen(self, seen: tuple[int, int, int] | None) -> None:
+        if seen is None:
+            return
+        try:
+            pointer = read_pointer(self._home)
+            if pointer is not None and (self._shared is None or pointer != self._shared.pointer):
+                self._hold(_OpenSnapshot(self._home, pointer, self._limits))
+        except (OSError, ValueError, IndexError, duckdb.Error) as fault:
+            # Tried again only once CURRENT changes: a broken file does not get better by asking.
+            _log.warning("the published marts cannot be opened, the last good build stays: %s", fault)
+        self._seen = seen
+
+    def _hold(self, shared: _OpenSnapshot | None) -> None:
+        earlier, self._shared = self._shared, shared
+        if earlier is not None:
+            earlier.release()
+
+
+def read_pointer(home: Home) -> CurrentPointer | None:
+    """Return what `CURRENT` says; None when nothing has been published.
+
+    Raises:
+        ValueError: its content is not a pointer.
+    """
+    try:
+        content = home.current_pointer.read_bytes()
+    except FileNotFoundError:
+        return None
+    pointer = msgspec.json.decode(content, type=CurrentPointer)
+    if Path(pointer.file).name != pointer.file:
+        raise ValueError("the pointer to the published marts names a path outside their folder")
+    return pointer
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes when a file is replaced; None when it is missing."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+def quoted(value: object) -> str:
+    """Return `value` as an SQL text literal, for statements that take no parameters."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _connect(home: Home, marts: Path, limits: ServingLimits) -> duckdb.DuckDBPyConnection:
+    if not marts.is_file():
+        raise FileNotFoundError(f"{marts.name} is missing")
+    connection = duckdb.connect(
+        config={
+            "threads": limits.threads,
+            "memory_limit": limits.memory,
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
+    )
+    try:
+        _prepare(connection, home, marts)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, home: Home, marts: Path) -> None:
+    connection.execute(f"attach {quoted(marts)} as marts (read_only)")
+    tables = connection.execute("select table_name from duckdb_tables() where database_name = 'marts'").fetchall()
+    for (table,) in tables:
+        connection.execute(f'create view "{table}" as select * from marts."{table}"')
+    names = connection.execute("select name from marts.segments order by name").fetchall()
+    segments = ", ".join(quoted(home.segments / name) for (name,) in names)
+    connection.execute(_FCT_REQUESTS.format(segments=segments, no_project=NO_PROJECT))
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set parquet_metadata_cache = true")
+    connection.execute(f"set allowed_directories = [{quoted(home.segments)}, {quoted(home.landing)}]")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")

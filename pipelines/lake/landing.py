@@ -1,0 +1,234 @@
+"""Writing landed Parquet files so that they survive anything, and clearing up after those that did not get that far.
+
+Belongs here: the file half of the acknowledge order (temporary file, fsync, rename, fsync of the folder) and the sweep
+of files whose writer died before the ledger knew them. Does not belong here: the ledger transaction (`api.ingest`),
+which is what makes a file part of the record.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import pyarrow as pa
+
+from pipelines.lake.arrow import parquet
+from pipelines.lake.clock import Clock, from_micros
+from pipelines.lake.paths import Home
+from pipelines.lake.schema import LANDING_SCHEMA
+
+ORPHAN_GRACE: Final = timedelta(minutes=10)
+"""A dead writer's transaction may still be committing in PostgreSQL; its files are let alone this long."""
+
+# Values that repeat gain from a dictionary; ids, hashes and measures do not.
+_DICTIONARY_COLUMNS: Final = [
+    "workspace_id", "device_id", "batch_key", "received_at", "project", "provider", "model", "fx_rate", "status",
+    "request_kind", "attribution_method", "source_workdir", "source_machine", "error_class", "provider_error_code",
+    "http_status", "billing_basis",
+]  # fmt: skip
+
+
+class LandingUnavailableError(Exception):
+    """The landing folder cannot be written now (full, read-only, failing); nothing was acknowledged."""
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A durable landing file that the ledger does not know yet.
+
+    Attributes:
+        file_id: uuid of the file.
+        relative_path: path under the landing folder.
+        sha256: digest of its bytes, hex.
+        byte_count: its size.
+        row_count: rows in it.
+    """
+
+    file_id: str
+    relative_path: str
+    sha256: str
+    byte_count: int
+    row_count: int
+
+
+class LandingWriter:
+    """One process' way of writing landing files.
+
+    A file's name begins with its writer's id, and each writer holds a lock file while it lives, so that another
+    process can tell an abandoned file from one that is about to be committed.
+    """
+
+    def __init__(self, home: Home) -> None:
+        """Take this process' lock and make sure that the schema file exists.
+
+        Args:
+            home: where landing lives.
+
+        Raises:
+            LandingUnavailableError: the folder cannot be written.
+        """
+        self._home = home
+        self.writer_id = uuid4().hex[:12]
+        try:
+            home.landing_workers.mkdir(parents=True, exist_ok=True)
+            self._lock_path = home.landing_workers / f"{self.writer_id}.lock"
+            self._lock = os.open(self._lock_path, os.O_CREAT | os.O_RDWR, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            if not home.empty_landing_file.exists():
+                _write_durably(home.empty_landing_file, _encode(LANDING_SCHEMA.empty_table()), self.writer_id)
+        except OSError as fault:
+            raise LandingUnavailableError(str(fault)) from fault
+
+    def close(self) -> None:
+        """Release the lock; files of this writer that are in no ledger may be swept from now on."""
+        self._lock_path.unlink(missing_ok=True)
+        os.close(self._lock)
+
+    def write(self, workspace_id: str, received_day: str, table: pa.Table) -> LandedFile:
+        """Write rows to a new file and make it durable.
+
+        Args:
+            workspace_id: whose rows they are, all of them.
+            received_day: `YYYY-MM-DD`, UTC.
+            table: rows in `LANDING_SCHEMA`.
+
+        Returns:
+            The file, on disk under its final name, its folder synced.
+
+        Raises:
+            LandingUnavailableError: it could not be made durable; a file that was begun is abandoned.
+        """
+        file_id = str(uuid4())
+        folder = self._home.landing_folder(workspace_id, received_day)
+        path = folder / f"{self.writer_id}_{file_id}.parquet"
+        content = _encode(table)
+        try:
+            _make_folder(folder, self._home.landing)
+            _write_durably(path, content, self.writer_id)
+        except OSError as fault:
+            raise LandingUnavailableError(str(fault)) from fault
+        return LandedFile(
+            file_id=file_id,
+            relative_path=str(path.relative_to(self._home.landing)),
+            sha256=hashlib.sha256(content).hexdigest(),
+            byte_count=len(content),
+            row_count=table.num_rows,
+        )
+
+
+def sweep_orphans(
+    home: Home, is_committed: Callable[[str], bool], clock: Clock, grace: timedelta = ORPHAN_GRACE
+) -> list[str]:
+    """Delete files of dead writers that never reached the ledger.
+
+    Nothing in them was acknowledged: their senders will send the rows again.
+
+    Args:
+        home: where landing lives.
+        is_committed: tells whether the ledger knows a relative path.
+        clock: tells the age of a file.
+        grace: files younger than this are left.
+
+    Returns:
+        Relative paths of the files deleted.
+    """
+    oldest_kept = clock.now() - grace
+    alive: dict[str, bool] = {}
+    deleted: list[str] = []
+    for path in _written_files(home):
+        writer = path.name.split("_", 1)[0]
+        if alive.setdefault(writer, _holds_lock(home, writer)):
+            continue
+        try:
+            written_at = from_micros(path.stat().st_mtime_ns // 1000)
+        except FileNotFoundError:
+            continue
+        relative = str(path.relative_to(home.landing))
+        if written_at < oldest_kept and not (path.suffix == ".parquet" and is_committed(relative)):
+            path.unlink(missing_ok=True)
+            deleted.append(relative)
+    return deleted
+
+
+def _written_files(home: Home) -> Iterator[Path]:
+    if home.landing.is_dir():
+        for pattern in ("*/*/*_*.parquet", "*/*/*_*.tmp"):
+            yield from home.landing.glob(pattern)
+
+
+def _holds_lock(home: Home, writer: str) -> bool:
+    """Tell whether the process that writes under this id is still there."""
+    path = home.landing_workers / f"{writer}.lock"
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    else:
+        path.unlink(missing_ok=True)
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _encode(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    options: dict[str, Any] = {
+        "compression": "zstd",
+        "compression_level": 1,
+        "use_dictionary": _DICTIONARY_COLUMNS,
+        "store_schema": False,
+        "write_page_checksum": True,
+    }
+    parquet.write_table(table, sink, **options)
+    return sink.getvalue().to_pybytes()
+
+
+def _make_folder(folder: Path, root: Path) -> None:
+    """Create a folder under `root`, syncing each parent that gained an entry."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent, root) if folder != root else root.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def _write_durably(path: Path, content: bytes, writer_id: str) -> None:
+    """Write a whole file beside `path`, sync it, rename it and sync its folder.
+
+    A failed fsync is final for this file: the kernel may have dropped the pages, so a second one proves nothing.
+    """
+    temporary = path.with_name(f"{writer_id}_{uuid4().hex}.tmp")
+    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o640)
+    try:
+        try:
+            view = memoryview(content)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the entries of `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
