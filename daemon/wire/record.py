@@ -42,15 +42,30 @@ class Record(msgspec.Struct, kw_only=True):
         provider: `anthropic`, `openai`, `gemini`, `xai`, `groq`, or any later name.
         model: as the provider returned it.
         input_tokens: as the provider counts them (conventions differ; undone in the warehouse).
+        output_tokens: as the provider counts them, thinking included or not.
+        thinking_tokens: reasoning tokens, as the provider names them.
         cached_tokens: cache reads.
+        cache_write_tokens: tokens newly written to the provider's cache.
         cost_millicents: price known to the daemon; None means unknown, never zero.
         cost_usd_minor_units: the same number again, as older servers read it.
         fx_rate: decimal text, USD to GBP, for audit only.
         tokens_complete: False when counts may be partial.
         latency_ms: wall time of the call, milliseconds.
+        time_to_first_token_ms: milliseconds; None when nothing came.
         requested_at: when the call was made.
         recorded_at: when the daemon wrote it down; the daemon's cursor.
-        billing_basis: None for metered use; `subscription_imputed` or `imported` otherwise.
+        status: `success`, `error` (the provider answered 400 or more), `blocked_by_policy`.
+        request_kind: `chat`, `embedding`, `tool`, `unknown`.
+        attribution_method: the rule that found the project.
+        source_workdir: None unless the laptop's privacy preset is `full`.
+        source_machine: hostname.
+        prompt_hash: SHA-256 in hex; the prompt itself never travels.
+        idempotency_key: echoed from the caller; no key of this record.
+        error_class: since 0.3: `rate_limit`, `server_error`, `bad_request`, `auth`, `timeout`, `network`, `unknown`.
+        provider_error_code: since 0.3: the provider's own word.
+        http_status: since 0.3: 200 on success, None when no answer came.
+        retryable: since 0.3: whether trying again could help.
+        billing_basis: since 0.6.4: None for metered use; `subscription_imputed` or `imported` otherwise.
     """
 
     id: RecordId

@@ -40,7 +40,7 @@ select
 from read_parquet([{segments}]) as priced
 left join marts.dim_projects as projects
     on priced.workspace_id = projects.workspace_id
-    and coalesce(priced.project, '{no_project}') = projects.project
+    and priced.project = projects.project
 """
 
 
@@ -96,7 +96,8 @@ class ReadCursor:
 
     def to_arrow_table(self) -> pa.Table:
         """Return all remaining rows as an Arrow table."""
-        table: pa.Table = self._connection.to_arrow_table()
+        answer: Any = self._connection.to_arrow_table()
+        table: pa.Table = answer
         return table
 
     @property
@@ -312,7 +313,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, home: Home, marts: Path) -> 
     connection.execute(f"attach {quoted(marts)} as marts (read_only)")
     tables = connection.execute("select table_name from duckdb_tables() where database_name = 'marts'").fetchall()
     for (table,) in tables:
-        connection.execute(f'create view "{table}" as select * from marts."{table}"')
+        connection.execute(f'create view "{table}" as select * from marts."{table}"')  # noqa: S608 - our own names
     names = connection.execute("select name from marts.segments order by name").fetchall()
     segments = ", ".join(quoted(home.segments / name) for (name,) in names)
     connection.execute(_FCT_REQUESTS.format(segments=segments, no_project=NO_PROJECT))

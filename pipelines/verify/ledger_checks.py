@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Engine, RowMapping, func, select
+from sqlalchemy import Connection, Engine, func, select
 
 from pipelines.lake.ledger import chain_hash, landed_batches, landed_files, metadata, quarantined_rows
 from pipelines.lake.paths import Home
@@ -32,8 +33,8 @@ class Ledger:
         heads: (chain position, head) per workspace.
     """
 
-    files: list[RowMapping]
-    batches: list[RowMapping]
+    files: list[Mapping[str, Any]]
+    batches: list[Mapping[str, Any]]
     quarantined: dict[str, int]
     heads: dict[str, tuple[int, str]]
 
@@ -47,7 +48,7 @@ def read_ledger(engine: Engine) -> Ledger:
                 connection,
                 select(landed_batches).order_by(landed_batches.c.workspace_id, landed_batches.c.chain_position),
             ),
-            quarantined={key: count for key, count in connection.execute(_quarantined_per_batch())},
+            quarantined={row[0]: row[1] for row in connection.execute(_quarantined_per_batch())},
             heads=_heads(connection),
         )
 
@@ -62,8 +63,8 @@ def _heads(connection: Connection) -> dict[str, tuple[int, str]]:
     return {row[0]: (row[1], row[2]) for row in connection.execute(select(*columns))}
 
 
-def _rows(connection: Connection, query: Any) -> list[RowMapping]:
-    return list(connection.execute(query).mappings())
+def _rows(connection: Connection, query: Any) -> list[Mapping[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in connection.execute(query).mappings()]
 
 
 def check_files(home: Home, ledger: Ledger, report: VerifyReport) -> set[int]:
@@ -90,7 +91,7 @@ def check_files(home: Home, ledger: Ledger, report: VerifyReport) -> set[int]:
     return whole
 
 
-def _file_fault(path: Path, row: RowMapping) -> str | None:
+def _file_fault(path: Path, row: Mapping[str, Any]) -> str | None:
     if not path.is_file():
         return "is missing"
     if path.stat().st_size != row["byte_count"] or _sha256(path) != row["sha256"]:

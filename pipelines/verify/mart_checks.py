@@ -28,7 +28,8 @@ _ROW_COLUMNS: Final = (
 
 def read_withholding(snapshot: Snapshot) -> dict[tuple[str, str], Withholding]:
     """Return the build's withheld projects by (workspace id in hex, project)."""
-    query = "select workspace_id, project, withheld_since, withheld_reason from dim_projects where withheld_since is not null"
+    columns = "workspace_id, project, withheld_since, withheld_reason"
+    query = f"select {columns} from dim_projects where withheld_since is not null"  # noqa: S608 - constant text
     return {
         (workspace, project): Withholding(since, reason)
         for workspace, project, since, reason in _plain_rows(snapshot, query)
@@ -133,8 +134,7 @@ def _select(columns: Sequence[str]) -> str:
 
 def _frame(snapshot: Snapshot, query: str) -> pl.DataFrame:
     with snapshot.cursor() as cursor:
-        frame = pl.from_arrow(cursor.execute(query).to_arrow_table())
-    assert isinstance(frame, pl.DataFrame)
+        frame = pl.DataFrame(cursor.execute(query).to_arrow_table())
     instants = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)]
     return frame.with_columns(pl.col(instants).dt.replace_time_zone("UTC"))
 

@@ -1,0 +1,230 @@
+"""Who is calling: turning an `Authorization` header into a device or a workspace.
+
+Belongs here: recognising sync tokens and API keys, the reasons of a 401, and remembering that a credential was used or
+refused. Does not belong here: making tokens (`api.tokens`, `api.pairing`), roles of people.
+
+Reasons of a 401 on daemon calls: `token_unknown` (missing, malformed, never issued), `token_revoked`,
+`workspace_deleted` (deletion was requested). An API key that is missing, malformed, unknown or revoked is a 401
+`api_key_unknown`; a good key with any other workspace's slug is the same 404 as an absent workspace.
+
+What is remembered here commits on its own, before the call's own transaction: a refusal must leave its trace.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Final
+
+from fastapi import Depends, Path, Request
+from sqlalchemy import Engine, RowMapping, or_, select, update
+
+from api.db.models import ApiKey, Device, PairingSession, PairingStatus, Plan, RevokedReason, SyncToken, Workspace
+from api.db.session import reading, transaction
+from api.errors import Refused, unauthorised, workspace_not_found
+from api.tokens import SecretKind, bearer_secret, secret_digest
+from daemon.wire.errors import TOKEN_REVOKED, TOKEN_UNKNOWN, WORKSPACE_DELETED
+from pipelines.lake.clock import Clock, to_micros
+
+_NOTED_EVERY_US: Final = timedelta(minutes=1) // timedelta(microseconds=1)
+"""A use or refusal is written down at most this often, so that a busy or stubborn client costs no write per call."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticatedDevice:
+    """The machine a sync token stands for, as it was when the call arrived."""
+
+    device_id: str
+    workspace_id: str
+    workspace_slug: str
+    workspace_name: str
+    plan: Plan
+    hostname: str
+    platform: str
+    daemon_version: str
+    paired_at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticatedWorkspace:
+    """The workspace an API key reads."""
+
+    workspace_id: str
+    slug: str
+    name: str
+    plan: Plan
+    time_zone: str
+    api_key_id: str
+
+
+def authenticate_device(
+    engine: Engine, authorization: str | None, clock: Clock, *, note_seen: bool = True
+) -> AuthenticatedDevice:
+    """Return the device behind an `Authorization` header. Blocks on the database: call it in a thread.
+
+    The first call ends the redelivery of the token by pairing.
+
+    Args:
+        engine: the app database.
+        authorization: the header as it came, None when absent.
+        clock: tells when the call arrived.
+        note_seen: also remember the sighting, at most once a minute; False when the caller records one itself.
+
+    Raises:
+        Refused: 401 `token_unknown`, `token_revoked` or `workspace_deleted`.
+    """
+    token = bearer_secret(authorization, SecretKind.SYNC)
+    row = None if token is None else _find_token(engine, token)
+    if row is None:
+        raise unauthorised(TOKEN_UNKNOWN, "This token is not known here; run cloud connect.")
+    now_us = to_micros(clock.now())
+    refusal = _token_refusal(row)
+    if refusal is not None:
+        if row["token_reason"] != RevokedReason.REPAIRED:  # a replaced token says nothing about its device
+            _note_rejection(engine, row["device_id"], now_us)
+        raise refusal
+    if row["first_used_at_us"] is None:
+        _note_first_use(engine, row["token_id"], row["device_id"], now_us)
+    elif note_seen and now_us - (row["last_seen_at_us"] or 0) > _NOTED_EVERY_US:
+        _note_seen(engine, row["device_id"], now_us)
+    return _device(row)
+
+
+def authenticate_api_key(engine: Engine, authorization: str | None, slug: str, clock: Clock) -> AuthenticatedWorkspace:
+    """Return the workspace `slug` when the API key reads it. Blocks on the database: call it in a thread.
+
+    Raises:
+        Refused: 401 `api_key_unknown`; 404 `workspace_not_found` for any other workspace, absent or not.
+    """
+    key = bearer_secret(authorization, SecretKind.API)
+    row = None if key is None else _find_key(engine, key)
+    if row is None:
+        raise unauthorised("api_key_unknown", "Send a valid API key as Authorization: Bearer hm_api_...")
+    if row["slug"] != slug or row["deletion_requested_at_us"] is not None:
+        raise workspace_not_found()
+    now_us = to_micros(clock.now())
+    if now_us - (row["last_used_at_us"] or 0) > _NOTED_EVERY_US:
+        with transaction(engine) as session:
+            session.execute(update(ApiKey).where(ApiKey.id == row["key_id"]).values(last_used_at_us=now_us))
+    return AuthenticatedWorkspace(
+        workspace_id=row["workspace_id"],
+        slug=row["slug"],
+        name=row["name"],
+        plan=Plan(row["plan"]),
+        time_zone=row["time_zone"],
+        api_key_id=row["key_id"],
+    )
+
+
+def authenticated_device(request: Request) -> AuthenticatedDevice:
+    """FastAPI dependency: the device that calls."""
+    state = request.app.state
+    return authenticate_device(state.engine, request.headers.get("authorization"), state.clock)
+
+
+def api_key_workspace(
+    request: Request,
+    workspace: Annotated[str, Path(description="Slug of the workspace.", examples=["acme-co"])],
+) -> AuthenticatedWorkspace:
+    """FastAPI dependency: the workspace named in the path, if the caller's API key reads it."""
+    state = request.app.state
+    return authenticate_api_key(state.engine, request.headers.get("authorization"), workspace, state.clock)
+
+
+CallingDevice = Annotated[AuthenticatedDevice, Depends(authenticated_device)]
+ReadWorkspace = Annotated[AuthenticatedWorkspace, Depends(api_key_workspace)]
+
+
+def _find_token(engine: Engine, token: str) -> RowMapping | None:
+    query = (
+        select(
+            SyncToken.id.label("token_id"),
+            SyncToken.first_used_at_us,
+            SyncToken.revoked_at_us.label("token_revoked_at_us"),
+            SyncToken.revoked_reason.label("token_reason"),
+            Device.id.label("device_id"),
+            Device.hostname,
+            Device.platform,
+            Device.daemon_version,
+            Device.paired_at_us,
+            Device.last_seen_at_us,
+            Device.revoked_at_us.label("device_revoked_at_us"),
+            Workspace.id.label("workspace_id"),
+            Workspace.slug,
+            Workspace.name,
+            Workspace.plan,
+            Workspace.deletion_requested_at_us,
+        )
+        .join(Device, Device.id == SyncToken.device_id)
+        .join(Workspace, Workspace.id == SyncToken.workspace_id)
+        .where(SyncToken.token_sha256 == secret_digest(token))
+    )
+    with reading(engine) as session:
+        return session.execute(query).mappings().one_or_none()
+
+
+def _token_refusal(row: RowMapping) -> Refused | None:
+    if row["deletion_requested_at_us"] is not None:
+        return unauthorised(WORKSPACE_DELETED, "The workspace of this token is being deleted.")
+    if row["token_revoked_at_us"] is not None or row["device_revoked_at_us"] is not None:
+        return unauthorised(TOKEN_REVOKED, "This token was revoked; run cloud connect.")
+    return None
+
+
+def _device(row: RowMapping) -> AuthenticatedDevice:
+    return AuthenticatedDevice(
+        device_id=row["device_id"],
+        workspace_id=row["workspace_id"],
+        workspace_slug=row["slug"],
+        workspace_name=row["name"],
+        plan=Plan(row["plan"]),
+        hostname=row["hostname"],
+        platform=row["platform"],
+        daemon_version=row["daemon_version"],
+        paired_at_us=row["paired_at_us"],
+    )
+
+
+def _find_key(engine: Engine, key: str) -> RowMapping | None:
+    query = (
+        select(
+            ApiKey.id.label("key_id"),
+            ApiKey.last_used_at_us,
+            Workspace.id.label("workspace_id"),
+            Workspace.slug,
+            Workspace.name,
+            Workspace.plan,
+            Workspace.time_zone,
+            Workspace.deletion_requested_at_us,
+        )
+        .join(Workspace, Workspace.id == ApiKey.workspace_id)
+        .where(ApiKey.key_sha256 == secret_digest(key), ApiKey.revoked_at_us.is_(None))
+    )
+    with reading(engine) as session:
+        return session.execute(query).mappings().one_or_none()
+
+
+def _note_first_use(engine: Engine, token_id: str, device_id: str, now_us: int) -> None:
+    with transaction(engine) as session:
+        session.execute(update(Device).where(Device.id == device_id).values(last_seen_at_us=now_us))
+        session.execute(
+            update(SyncToken)
+            .where(SyncToken.id == token_id, SyncToken.first_used_at_us.is_(None))
+            .values(first_used_at_us=now_us)
+        )
+        session.execute(
+            update(PairingSession)
+            .where(PairingSession.sync_token_id == token_id)
+            .values(state=PairingStatus.CONSUMED.value, sealed_token=None)
+        )
+
+
+def _note_seen(engine: Engine, device_id: str, now_us: int) -> None:
+    with transaction(engine) as session:
+        session.execute(update(Device).where(Device.id == device_id).values(last_seen_at_us=now_us))
+
+
+def _note_rejection(engine: Engine, device_id: str, now_us: int) -> None:
+    stale = or_(Device.last_rejected_at_us.is_(None), Device.last_rejected_at_us < now_us - _NOTED_EVERY_US)
+    with transaction(engine) as session:
+        session.execute(update(Device).where(Device.id == device_id, stale).values(last_rejected_at_us=now_us))

@@ -1,0 +1,48 @@
+"""The app database as commands use it: upgraded, opened, and closed at the end.
+
+Belongs here: opening by home. Does not belong here: the commit (`api.db.session`).
+"""
+
+from __future__ import annotations
+
+import logging.config
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from api.db.migrate import upgrade
+from api.db.session import reading, transaction
+from api.logs import log_settings
+from pipelines.lake.clock import SystemClock
+from pipelines.lake.database import open_database
+from pipelines.lake.paths import Home
+
+
+@contextmanager
+def opened(home: Home) -> Generator[Engine]:
+    """Yield the home's app database with the newest schema; logs go to stderr from here on."""
+    logging.config.dictConfig(log_settings())
+    home.root.mkdir(parents=True, exist_ok=True)
+    engine = open_database(home.database_url, pool_size=2)
+    try:
+        upgrade(engine)
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def changing(home_folder: str | None) -> Generator[tuple[Session, datetime]]:
+    """Yield a session and the present instant; committed when the block ends well."""
+    with opened(Home.locate(home_folder)) as engine, transaction(engine) as session:
+        yield session, SystemClock().now()
+
+
+@contextmanager
+def looking(home_folder: str | None) -> Generator[tuple[Session, datetime]]:
+    """Yield a session that only reads, and the present instant."""
+    with opened(Home.locate(home_folder)) as engine, reading(engine) as session:
+        yield session, SystemClock().now()

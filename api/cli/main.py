@@ -1,0 +1,89 @@
+"""`halton-cloud`: the group of operator commands.
+
+Belongs here: which commands there are, and how a failure ends. Does not belong here: what a command does (one module
+each), and anything slow to import: a command's module is loaded when the command is run.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from typing import Final
+
+import click
+
+_COMMANDS: Final = {
+    "serve": ("api.cli.serve:serve_command", "Serve the API."),
+    "up": ("api.cli.serve:up_command", "Serve the API and keep the marts fresh."),
+    "refresh": ("api.cli.refresh:refresh_command", "Build and publish the marts once."),
+    "workspace": ("api.cli.workspace:workspace_group", "Create workspaces; set budget and plan."),
+    "pairing": ("api.cli.pairing:pairing_group", "Let machines into a workspace, or turn them away."),
+    "device": ("api.cli.device:device_group", "List and revoke paired machines."),
+    "project": ("api.cli.project:project_group", "List, archive and restore projects."),
+    "api-key": ("api.cli.api_key:api_key_group", "Make keys that read dashboards as JSON."),
+    "verify": ("api.cli.verify:verify_command", "Recompute everything published from the landed files."),
+    "demo": ("api.cli.demo:demo_command", "Run the whole way once, with simulated machines."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and loads the one that is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order they are shown."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the module of a command and return it; None when there is no such command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)  # noqa: S101 - the table above names commands only
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Show the commands without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    r"""Run and look after a Halton Meter Cloud.
+
+    Every command takes --home DIR (default: $HALTON_HOME, else ./.halton), prints one JSON object on stdout and logs to
+    stderr. When it fails it says why in one line and exits with 1.
+
+    \b
+    Examples:
+      halton-cloud workspace create Acme --owner vk@acme.co
+      halton-cloud up --port 8080
+      halton-cloud demo
+    """
+
+
+def main() -> None:
+    """Run the command line; never shows a traceback unless HALTON_LOG_LEVEL is DEBUG."""
+    try:
+        cli(prog_name="halton-cloud")
+    except Exception as error:  # noqa: BLE001 - the last resort: a plain line instead of a traceback
+        if os.environ.get("HALTON_LOG_LEVEL", "").upper() == "DEBUG":
+            traceback.print_exc()
+        click.echo(f"halton-cloud: {_reason(error)}", err=True)
+        sys.exit(1)
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).splitlines()
+    first = lines[0][:300] if lines else ""
+    kind = type(error)
+    if kind.__module__ == "api.errors" or (kind is OSError and first):
+        return first
+    return f"{kind.__name__}: {first}" if first else kind.__name__
+
+
+if __name__ == "__main__":
+    main()

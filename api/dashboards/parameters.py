@@ -1,0 +1,150 @@
+"""Query parameters of the dashboards, as FastAPI dependencies.
+
+Belongs here: declaring parameters for OpenAPI and handing them to the parsers. Does not belong here: what values mean
+(`filters`, `search`, `cursor`).
+
+Parameters are read as plain text and judged by our own parsers, so that every refusal has one shape and repeats
+nothing. A parameter that does not exist is refused: a misspelt filter must not answer with everybody's numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Query, Request
+from pydantic import WithJsonSchema
+
+from api.auth import ReadWorkspace
+from api.dashboards.cursor import parse_cursor
+from api.dashboards.filters import VALUES_MAX, FilterError, Filters, parse_filters
+from api.dashboards.periods import RangeName
+from api.dashboards.requests import LIMIT_DEFAULT, LIMIT_MAX, Page
+from api.dashboards.search import Search, parse_search
+from api.dashboards.serving import Call
+from api.errors import Refused, invalid
+
+RAIL: Final = frozenset({"range", "from", "to", "provider", "model", "project", "device"})
+PAGE: Final = frozenset({"limit", "cursor", "search"})
+_LIMIT_REFUSAL: Final = f"limit must be a whole number from 1 to {LIMIT_MAX}."
+_DAY: Final[dict[str, Any]] = {"type": "string", "format": "date"}
+_TEXT: Final[dict[str, Any]] = {"type": "string", "minLength": 1, "maxLength": 255}
+_TEXTS: Final[dict[str, Any]] = {"type": "array", "items": _TEXT, "maxItems": VALUES_MAX}
+_IDS: Final[dict[str, Any]] = {**_TEXTS, "items": {"type": "string", "format": "uuid"}}
+_REPEATED: Final = "Repeat it, or separate values by commas (`\\,` within a value); none means all."
+
+
+def filter_rail(
+    range_name: Annotated[
+        str | None,
+        WithJsonSchema({"type": "string", "enum": [name.value for name in RangeName], "default": "last_30d"}),
+        Query(alias="range", description="Date range, in the workspace's zone."),
+    ] = None,
+    first: Annotated[
+        str | None, WithJsonSchema(_DAY), Query(alias="from", description="First day of a custom range.")
+    ] = None,
+    last: Annotated[
+        str | None, WithJsonSchema(_DAY), Query(alias="to", description="Last day of a custom range, included.")
+    ] = None,
+    provider: Annotated[
+        list[str] | None, WithJsonSchema(_TEXTS), Query(description=f"Providers, as daemons name them. {_REPEATED}")
+    ] = None,
+    model: Annotated[
+        list[str] | None, WithJsonSchema(_TEXTS), Query(description=f"Models, as providers name them. {_REPEATED}")
+    ] = None,
+    project: Annotated[
+        list[str] | None, WithJsonSchema(_TEXTS), Query(description=f"Project slugs. {_REPEATED}")
+    ] = None,
+    device: Annotated[list[str] | None, WithJsonSchema(_IDS), Query(description=f"Device ids. {_REPEATED}")] = None,
+) -> Filters:
+    """FastAPI dependency: the filter rail in normal form."""
+    try:
+        return parse_filters(
+            range_name=range_name,
+            first=first,
+            last=last,
+            providers=provider or (),
+            models=model or (),
+            projects=project or (),
+            devices=device or (),
+        )
+    except FilterError as error:
+        raise _refused(error) from None
+
+
+def rail_call(request: Request, reader: ReadWorkspace, filters: Annotated[Filters, Depends(filter_rail)]) -> Call:
+    """FastAPI dependency: a call with a filter rail and nothing else."""
+    _only(request, RAIL)
+    return Call(request, reader, filters)
+
+
+def request_search(
+    search: Annotated[
+        str | None,
+        WithJsonSchema(_TEXT),
+        Query(description="Beginning of a request id or idempotency key, or a whole provider request id."),
+    ] = None,
+) -> Search | None:
+    """FastAPI dependency: what to look for among requests."""
+    try:
+        return parse_search(search)
+    except FilterError as error:
+        raise _refused(error) from None
+
+
+def searching_call(request: Request, reader: ReadWorkspace, filters: Annotated[Filters, Depends(filter_rail)]) -> Call:
+    """FastAPI dependency: a call with a filter rail and a search."""
+    _only(request, RAIL | {"search"})
+    return Call(request, reader, filters)
+
+
+def paged_call(request: Request, reader: ReadWorkspace, filters: Annotated[Filters, Depends(filter_rail)]) -> Call:
+    """FastAPI dependency: a call with a filter rail, a search and paging."""
+    _only(request, RAIL | PAGE)
+    return Call(request, reader, filters)
+
+
+def request_page(
+    search: Annotated[Search | None, Depends(request_search)],
+    limit: Annotated[
+        str | None,
+        WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT}),
+        Query(description="Most rows of one page."),
+    ] = None,
+    cursor: Annotated[
+        str | None,
+        WithJsonSchema({"type": "string", "maxLength": 100}),
+        Query(description="`next_cursor` of the page before."),
+    ] = None,
+) -> Page:
+    """FastAPI dependency: which page of the requests is asked for."""
+    try:
+        return Page(_limit(limit), parse_cursor(cursor), search)
+    except FilterError as error:
+        raise _refused(error) from None
+
+
+RailCall = Annotated[Call, Depends(rail_call)]
+SearchingCall = Annotated[Call, Depends(searching_call)]
+PagedCall = Annotated[Call, Depends(paged_call)]
+WantedPage = Annotated[Page, Depends(request_page)]
+WantedSearch = Annotated[Search | None, Depends(request_search)]
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return LIMIT_DEFAULT
+    # isdecimal alone takes digits of other scripts.
+    limit = int(text) if text.isascii() and text.isdecimal() and len(text) <= len(str(LIMIT_MAX)) else 0
+    if not 1 <= limit <= LIMIT_MAX:
+        raise FilterError(_LIMIT_REFUSAL)
+    return limit
+
+
+def _only(request: Request, known: frozenset[str]) -> None:
+    if not known.issuperset(request.query_params.keys()):
+        message = f"Unknown parameter; this path takes {', '.join(sorted(known))}."
+        raise invalid(message, code="unknown_parameter")
+
+
+def _refused(error: FilterError) -> Refused:
+    return invalid(str(error), code="invalid_filter")

@@ -1,0 +1,157 @@
+"""Single requests from the facts.
+
+Belongs here: pages of recent requests, their stream for CSV, one request with all its columns, and its repeats. Does
+not belong here: sums (`queries.spend`), which also tell which days hold any rows.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from api.dashboards.filters import Filters
+from api.dashboards.queries import conditions
+from api.dashboards.queries.marts import Marts
+from api.dashboards.search import Search
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in the order (requested_at, request_id), both descending.
+
+    Attributes:
+        requested_at: aware UTC instant.
+        request_id: UUID text; within a workspace an id is unique, so that ties have one order.
+    """
+
+    requested_at: datetime
+    request_id: str
+
+
+@dataclass(frozen=True)
+class RequestRow:
+    """One visible request as lists and CSV show it. Field order is the column order below."""
+
+    request_id: str
+    requested_at: datetime
+    received_at: datetime
+    project: str
+    provider: str
+    model: str
+    device_id: str
+    status: str
+    request_kind: str | None
+    spend_kind: str
+    cost_logged_millicents: int | None
+    cost_priced_picousd: int | None
+    input_tokens: int
+    output_tokens: int
+    thinking_tokens: int
+    cached_tokens: int
+    cache_write_tokens: int
+    tokens_complete: bool
+    latency_ms: float
+    time_to_first_token_ms: int | None
+    error_class: str | None
+    http_status: int | None
+    attribution_method: str | None
+    prompt_hash: str | None
+    idempotency_key: str | None
+    provider_request_id: str | None
+
+
+_PROVIDER_REQUEST_ID: Final = "case when json_valid(extra_json) then extra_json ->> '$.provider_request_id' end"
+_COLUMNS: Final = f"""
+    request_id, requested_at, received_at, project, provider, model, device_id, status, request_kind, spend_kind,
+    cost_logged_millicents, cost_priced_picousd, input_tokens, output_tokens, thinking_tokens, cached_tokens,
+    cache_write_tokens, tokens_complete, latency_ms, time_to_first_token_ms, error_class, http_status,
+    attribution_method, prompt_hash, idempotency_key,
+    {_PROVIDER_REQUEST_ID}
+"""
+_NEWEST_FIRST: Final = "order by requested_at desc, request_id desc"
+
+
+def page(
+    marts: Marts,
+    workspace_id: str,
+    bounds: tuple[datetime, datetime],
+    filters: Filters,
+    *,
+    limit: int,
+    after: Position | None = None,
+    search: Search | None = None,
+) -> list[RequestRow]:
+    """Return the newest `limit` visible requests in [bounds), those after `after` when it is given."""
+    where, parameters = conditions.joined(
+        conditions.workspace(workspace_id),
+        conditions.fact_span(*bounds),
+        conditions.rail(filters),
+        ([conditions.VISIBLE], {}),
+        _after(after),
+        ([], {}) if search is None else search.condition(),
+    )
+    statement = f"select {_COLUMNS} from fct_requests where {where} {_NEWEST_FIRST} limit $row_limit"  # noqa: S608
+    return [_row(*row) for row in marts.rows(statement, {**parameters, "row_limit": limit})]
+
+
+def stream(
+    marts: Marts,
+    workspace_id: str,
+    bounds: tuple[datetime, datetime],
+    filters: Filters,
+    search: Search | None = None,
+) -> Iterator[RequestRow]:
+    """Yield every visible request in [bounds), newest first. The sort holds the bounds' rows: keep them short."""
+    where, parameters = conditions.joined(
+        conditions.workspace(workspace_id),
+        conditions.fact_span(*bounds),
+        conditions.rail(filters),
+        ([conditions.VISIBLE], {}),
+        ([], {}) if search is None else search.condition(),
+    )
+    statement = f"select {_COLUMNS} from fct_requests where {where} {_NEWEST_FIRST}"  # noqa: S608 - fixed fragments
+    for row in marts.stream(statement, parameters):
+        yield _row(*row)
+
+
+def one(marts: Marts, workspace_id: str, request_id: uuid.UUID) -> dict[str, Any] | None:
+    """Return one request, withheld or not, with every column by name; None when the workspace has none such."""
+    where, parameters = conditions.joined(
+        conditions.workspace(workspace_id), (["request_id = $request_id"], {"request_id": request_id})
+    )
+    columns = f"*, {_PROVIDER_REQUEST_ID} as provider_request_id"
+    found = marts.records(f"select {columns} from fct_requests where {where} limit 1", parameters)  # noqa: S608
+    return found[0] if found else None
+
+
+def row_of(columns: Mapping[str, Any]) -> RequestRow:
+    """Return the listed columns of one request that was read with all of them."""
+    names = [field.name for field in fields(RequestRow) if field.name != "provider_request_id"]
+    return _row(*(columns[name] for name in names), columns["provider_request_id"])
+
+
+def _after(position: Position | None) -> tuple[list[str], conditions.Parameters]:
+    if position is None:
+        return [], {}
+    condition = "(requested_at < $after_at or (requested_at = $after_at and request_id < $after_id))"
+    return [condition], {
+        "after_at": conditions.naive_utc(position.requested_at),
+        "after_id": uuid.UUID(position.request_id),
+    }
+
+
+def _row(request_id: uuid.UUID, requested_at: datetime, received_at: datetime, *rest: Any) -> RequestRow:
+    project, provider, model, device_id, *others = rest
+    return RequestRow(
+        str(request_id),
+        requested_at.replace(tzinfo=UTC),
+        received_at.replace(tzinfo=UTC),
+        project,
+        provider,
+        model,
+        str(device_id),
+        *others,
+    )

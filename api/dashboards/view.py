@@ -1,0 +1,86 @@
+"""One caller's look at one snapshot: who, when, which filter.
+
+Belongs here: `View`, which every view is built from, and the sums it hands out. Does not belong here: HTTP (`serving`)
+and what a single view shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+from sqlalchemy import Engine
+
+from api.auth import AuthenticatedWorkspace
+from api.dashboards.control import Standing
+from api.dashboards.filters import Filters
+from api.dashboards.measures import Measures
+from api.dashboards.periods import Period, Span
+from api.dashboards.queries import spend as spend_queries
+from api.dashboards.queries.marts import Marts
+from api.dashboards.queries.spend import By, Key, WithheldRows
+from pipelines.lake.clock import iso_utc
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything an answer is made of; one snapshot throughout, so that an answer never mixes two builds.
+
+    Attributes:
+        reader: the workspace, as its key was recognised.
+        engine: the app database.
+        marts: the snapshot, possibly none yet.
+        time_zone: IANA zone the snapshot's days were cut in.
+        now: aware UTC instant of the call.
+        filters: the filter rail.
+        period: what its range means at `now`.
+        standing: what may change an answer without a new build.
+    """
+
+    reader: AuthenticatedWorkspace
+    engine: Engine
+    marts: Marts
+    time_zone: str
+    now: datetime
+    filters: Filters
+    period: Period
+    standing: Standing
+
+    @property
+    def workspace_id(self) -> str:
+        """Id of the workspace: UUID text."""
+        return self.reader.workspace_id
+
+    @property
+    def build_id(self) -> str | None:
+        """The build read; None before the first."""
+        return None if self.marts.snapshot is None else self.marts.snapshot.build_id
+
+    @property
+    def data_as_of(self) -> str | None:
+        """Arrival of the newest request in the build, ISO-8601; None before the first."""
+        snapshot = self.marts.snapshot
+        instant = None if snapshot is None else snapshot.data_as_of
+        return None if instant is None else iso_utc(instant)
+
+    def spend(self, *by: By, span: Span | None = None, filters: Filters | None = None) -> dict[Key, Measures]:
+        """Return sums of visible requests split by columns; of this view's span and filter unless others are given."""
+        return spend_queries.spend(
+            self.marts, self.workspace_id, self.time_zone, span or self.period.current, filters or self.filters, *by
+        )
+
+    def withheld(self, filters: Filters | None = None) -> list[WithheldRows]:
+        """Return how many requests of the span are withheld, by project and reason."""
+        return spend_queries.withheld(self.marts, self.workspace_id, self.period.current, filters or self.filters)
+
+    def path(self, *parts: str, filters: Filters | None = None) -> str:
+        """Return the path of a page of this workspace, with a filter's query string."""
+        path = "/".join(["", quote(self.reader.slug, safe=""), *(quote(part, safe="") for part in parts)])
+        query = filters.query_string() if filters else ""
+        return f"{path}?{query}" if query else path
+
+
+def shown_instant(value: datetime) -> str:
+    """Return an instant as the marts hold it (UTC without zone, or aware) as ISO-8601 text with a Z."""
+    return iso_utc(value.replace(tzinfo=UTC) if value.tzinfo is None else value)

@@ -1,0 +1,1 @@
+"""The app database: tables, migrations, and the one place that commits."""

@@ -1,0 +1,96 @@
+"""Pairing from the command line: ask for a code, show it, wait, keep the token.
+
+Belongs here: the order of the steps, shared by `cloud connect` and `simulate`. Does not belong here: what is printed
+(the commands' own `PairingScreen`), HTTP (`daemon.sync`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import Protocol
+
+from daemon.credentials import Credentials, MeterHome
+from daemon.sync.client import CloudClient
+from daemon.sync.errors import TokenRejected, Unavailable
+from daemon.wire.pairing import PairingStart, PairingStarted, PairingState
+
+
+class PairingScreen(Protocol):
+    """Shows a pairing to whoever waits for it."""
+
+    def code(self, started: PairingStarted) -> None:
+        """Show the code to approve."""
+        ...
+
+    def paired(self, credentials: Credentials, state: PairingState) -> None:
+        """Show what came of it: the workspace, and who approved."""
+        ...
+
+
+@dataclass(frozen=True)
+class PairingRequest:
+    """Who asks, and how long it waits.
+
+    Attributes:
+        hostname: as shown on the approval page.
+        platform: as Python's `platform.system()` names it.
+        workspace: slug to preselect, None to choose on the page.
+        interval_seconds: pause between polls.
+        timeout_seconds: longest wait for a person.
+    """
+
+    hostname: str
+    platform: str
+    daemon_version: str
+    workspace: str | None = None
+    interval_seconds: float = 2.0
+    timeout_seconds: float = 600.0
+
+
+def pair(client: CloudClient, home: MeterHome, request: PairingRequest, screen: PairingScreen) -> Credentials:
+    """Pair this machine and store its credentials.
+
+    The first authenticated call comes after the credentials are on disk: until then the server hands the key out again.
+
+    Raises:
+        CloudError: no pairing came about; nothing is stored.
+    """
+    started = client.start_pairing(
+        PairingStart(
+            hostname=request.hostname,
+            daemon_version=request.daemon_version,
+            platform=request.platform,
+            fingerprint=home.fingerprint(),
+            workspace=request.workspace,
+        )
+    )
+    screen.code(started)
+    state = client.poll_until_approved(
+        started, interval_seconds=request.interval_seconds, timeout_seconds=request.timeout_seconds
+    )
+    credentials = Credentials(
+        endpoint=client.base_url,
+        api_key=state.api_key or "",
+        workspace_id=state.workspace_id,
+        workspace_name=state.workspace_name,
+        machine_id=state.machine_id,
+    )
+    home.store(credentials)
+    with contextlib.suppress(Unavailable):
+        client.whoami()
+    screen.paired(credentials, state)
+    return credentials
+
+
+def still_connected(client: CloudClient) -> bool:
+    """Return whether the client's token works; False when the cloud says it is dead.
+
+    Raises:
+        CloudError: the cloud cannot be asked.
+    """
+    try:
+        client.whoami()
+    except TokenRejected:
+        return False
+    return True

@@ -1,0 +1,22 @@
+{#- What a build is told: the watermark of the last good one, and where its inputs lie. -#}
+
+{% macro since_file_seq() -%}
+    {{ var('since_file_seq', 0) | int }}
+{%- endmacro %}
+
+{#- Folder of the exports, for sources.yml; a variable, because sources are read while parsing and vars are not. -#}
+{% macro point_at_exports() -%}
+    set variable exports_dir = '{{ var("exports_dir", "") | replace("'", "''") }}'
+{%- endmacro %}
+
+{#- The ledger's files since the last good build, oldest first, behind one without rows, which keeps the list typed. -#}
+{% macro point_at_landed_files() -%}
+    set variable landed_files = (
+        select list_prepend(
+            getvariable('exports_dir') || '/../landing/empty.parquet',
+            coalesce(list(path order by file_seq), [])
+        )
+        from read_parquet(getvariable('exports_dir') || '/landed_files.parquet')
+        where file_seq > {{ since_file_seq() }}
+    )
+{%- endmacro %}

@@ -1,0 +1,92 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_periods',
+        unique_key=['workspace_id', 'utc_day'],
+    )
+}}
+
+-- depends_on: {{ ref('stg_requests') }}
+with
+
+requests as (select * from {{ ref('fct_requests') }}),
+
+{% if is_incremental() %}
+    arrivals as (select * from {{ ref('stg_requests') }}),
+{% endif %}
+
+projects as (select * from {{ ref('stg_projects') }}),
+
+model_rates as (select * from {{ ref('int_model_rates') }}),
+
+rates_digests as (
+    select distinct
+        workspace_id,
+        provider,
+        model,
+        rates_digest
+    from model_rates
+),
+
+{% if is_incremental() %}
+    {{ stale_periods(this, 'utc_day') }}
+
+    days_to_roll_up as (
+        select
+            workspace_id,
+            utc_day
+        from stale_periods
+        union
+        select distinct
+            workspace_id,
+            requested_on as utc_day
+        from arrivals
+        where file_seq > {{ since_file_seq() }}
+    ),
+{% endif %}
+
+chosen as (
+    select requests.*
+    from requests
+    {% if is_incremental() %}
+        inner join days_to_roll_up
+            on
+                requests.workspace_id = days_to_roll_up.workspace_id
+                and requests.requested_on = days_to_roll_up.utc_day
+    {% endif %}
+),
+
+rolled_up as (
+    select
+        {{ spend_grain() }},
+        requested_on as utc_day,
+        time_bucket(interval '15 minutes', requested_at) as bucket_starts_at,
+        {{ measured_requests() }},
+        max(file_seq) as last_file_seq
+    from chosen
+    group by {{ spend_grain() }}, utc_day, bucket_starts_at
+),
+
+final as (
+    select
+        rolled_up.*,
+        projects.visibility_version,
+        coalesce(own.rates_digest, common.rates_digest) as rates_digest
+    from rolled_up
+    left join projects
+        on
+            rolled_up.workspace_id = projects.workspace_id
+            and rolled_up.project = projects.project
+    left join rates_digests as own
+        on
+            rolled_up.workspace_id = own.workspace_id
+            and rolled_up.provider = own.provider
+            and rolled_up.model = own.model
+    left join rates_digests as common
+        on
+            common.workspace_id is null
+            and rolled_up.provider = common.provider
+            and rolled_up.model = common.model
+)
+
+select * from final

@@ -1,0 +1,15 @@
+with
+
+workspaces as (select * from {{ source('exports', 'workspaces') }}),
+
+final as (
+    select
+        cast(workspace_id as uuid) as workspace_id,
+        slug,
+        name,
+        plan,
+        time_zone
+    from workspaces
+)
+
+select * from final

@@ -1,0 +1,101 @@
+"""The dbt project as assets: specs, lineage and checks from its manifest, executed by the warm runner.
+
+Belongs here: naming dbt's nodes for Dagster and turning their results into materialisations and check results. Does not
+belong here: running dbt (`pipelines.dbt_runner`), whose process dagster-dbt's own resource would start anew each time.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, dbt_assets
+from dagster_dbt.asset_utils import get_asset_check_key_for_test
+
+from pipelines.build import Build
+from pipelines.dbt_runner import DbtRun, NodeResult
+
+
+class LayerTranslator(DagsterDbtTranslator):
+    """Groups models by their layer: staging, intermediate, marts."""
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """Return the folder under `models/`, or the kind of the resource."""
+        folders = dbt_resource_props["fqn"][1:-1]
+        return folders[0] if folders else f"{dbt_resource_props['resource_type']}s"
+
+
+class DbtNames:
+    """Dagster's names of the manifest's nodes."""
+
+    def __init__(self, manifest: Mapping[str, Any], translator: DagsterDbtTranslator) -> None:
+        nodes: Mapping[str, Mapping[str, Any]] = manifest["nodes"]
+        self.assets = {
+            unique_id: translator.get_asset_spec(manifest, unique_id, None).key
+            for unique_id, node in nodes.items()
+            if node["resource_type"] in ("model", "seed")
+        }
+        self.models = {key: nodes[unique_id]["name"] for unique_id, key in self.assets.items()}
+        tests = [unique_id for unique_id, node in nodes.items() if node["resource_type"] == "test"]
+        keys = {one: get_asset_check_key_for_test(manifest, translator, one, project=None) for one in tests}
+        self.checks = {unique_id: key for unique_id, key in keys.items() if key is not None}
+
+
+def dbt_models(manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
+    """Return the assets of every model and seed, with the project's tests as their checks.
+
+    Args:
+        manifest: as dbt writes it.
+    """
+    translator = LayerTranslator()
+    names = DbtNames(manifest, translator)
+
+    @dbt_assets(
+        manifest=manifest,
+        dagster_dbt_translator=translator,
+        name="dbt_models",
+        required_resource_keys={"build"},
+    )
+    def run_dbt(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        build: Build = context.resources.build
+        chosen = context.selected_asset_keys
+        subset = None if chosen >= set(names.models) else sorted(names.models[key] for key in chosen)
+        run = build.transform(subset)
+        yield from recorded(run, names, chosen, context.selected_asset_check_keys)
+        if run.failure is not None:
+            raise dg.Failure(run.failure, allow_retries=False)
+
+    return run_dbt
+
+
+def recorded(
+    run: DbtRun, names: DbtNames, assets: set[dg.AssetKey], checks: set[dg.AssetCheckKey]
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    """Turn dbt's results into Dagster's events.
+
+    Args:
+        run: what dbt did.
+        names: Dagster's names for it.
+        assets: assets this run may report.
+        checks: checks this run may report.
+
+    Yields:
+        A materialisation per node built, a check result per test that ran.
+    """
+    for node in run.models:
+        key = names.assets.get(node.unique_id)
+        if node.is_good and key in assets:
+            yield dg.MaterializeResult(asset_key=key, metadata={"seconds": node.seconds})
+    for node in run.tests:
+        key = names.checks.get(node.unique_id)
+        if key in checks and node.status != "skipped":
+            yield _check_result(node, key)
+
+
+def _check_result(node: NodeResult, key: dg.AssetCheckKey) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=node.status == "pass",
+        severity=dg.AssetCheckSeverity.WARN if node.is_good else dg.AssetCheckSeverity.ERROR,
+        metadata={"seconds": node.seconds, "failures": node.failures or 0, "message": node.message},
+    )

@@ -1,0 +1,58 @@
+"""The whole graph of one home, landing to publish.
+
+Belongs here: putting assets, job, resource and triggers together. Does not belong here: what they do.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import dagster as dg
+
+from pipelines.assets.dbt_models import dbt_models
+from pipelines.assets.landing import EXTERNAL_ASSETS, exports
+from pipelines.assets.snapshot import published_snapshot
+from pipelines.assets.triggers import ledger_sensor, nightly_rebuild
+from pipelines.build import Build
+from pipelines.dbt_runner import warm_dbt
+from pipelines.lake.clock import SystemClock
+from pipelines.lake.database import open_database
+from pipelines.lake.paths import Home
+from pipelines.refresh_lock import refresh_lock
+
+REFRESH_JOB: Final = "refresh"
+QUIET: Final[dict[str, Any]] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""Run configuration that keeps a run off the console; its events are in the history."""
+
+
+def build_graph(home: Home) -> dg.Definitions:
+    """Return the definitions of one home. The dbt project is parsed when it has not been in this process.
+
+    Raises:
+        DbtParseError: the dbt project does not parse.
+    """
+    engine = open_database(home.database_url)
+    models = dbt_models(warm_dbt(home).manifest_json())
+    job = dg.define_asset_job(REFRESH_JOB, selection=dg.AssetSelection.all(), description="Bring the marts up to date.")
+    return dg.Definitions(
+        assets=[*EXTERNAL_ASSETS, exports, models, published_snapshot(models.keys)],
+        jobs=[job],
+        sensors=[ledger_sensor(home, engine, job)],
+        schedules=[nightly_rebuild(job)],
+        resources={"build": build_resource(home)},
+        executor=dg.in_process_executor,
+    )
+
+
+def build_resource(home: Home) -> dg.ResourceDefinition:
+    """Return the resource that gives a run its build, under the refresh lock for as long as the run lasts."""
+
+    @dg.resource(config_schema={"full": dg.Field(bool, default_value=False, description="Build everything anew.")})
+    def build(context: dg.InitResourceContext) -> Iterator[Build]:
+        engine = open_database(home.database_url)
+        try:
+            with refresh_lock(home):
+                yield Build(home, engine, SystemClock(), warm_dbt(home), full=context.resource_config["full"])
+        finally:
+            engine.dispose()
+
+    return build

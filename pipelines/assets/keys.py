@@ -1,0 +1,28 @@
+"""Names of the assets that are not dbt's.
+
+Belongs here: asset keys, so that both ends of an arrow spell them the same. Does not belong here: definitions.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dagster import AssetKey
+
+from pipelines.control_plane import EXPORT_NAMES
+
+LEDGER: Final = AssetKey(["landing", "ledger"])
+LANDED_REQUESTS: Final = AssetKey(["landing", "requests"])
+CONTROL_PLANE: Final = AssetKey(["app", "control_plane"])
+SNAPSHOT: Final = AssetKey(["marts", "published_snapshot"])
+
+DERIVED_EXPORTS: Final = ("local_days", "rate_book", "model_aliases")
+"""Exports that are computed rather than read from the app database."""
+
+
+def export_key(name: str) -> AssetKey:
+    """Return the key of an export; it is also that of the dbt source that reads it."""
+    return AssetKey(["exports", name])
+
+
+EXPORTS: Final = tuple(export_key(name) for name in (*EXPORT_NAMES, *DERIVED_EXPORTS))

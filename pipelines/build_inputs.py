@@ -1,0 +1,114 @@
+"""What a build was made from, and what a change of it means for the next one.
+
+Belongs here: the digests a build is remembered by, and the rule that decides between nothing, an incremental build and
+a full one. Does not belong here: computing exports (`pipelines.control_plane`, `pipelines.rates`,
+`pipelines.calendar`) and building (`pipelines.build`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import date
+from enum import StrEnum
+
+import msgspec
+
+from pipelines.control_plane import LandedFileRow
+
+
+class Extent(StrEnum):
+    """How much has to be built."""
+
+    NOTHING = "nothing"
+    INCREMENTAL = "incremental"
+    FULL = "full"
+
+
+class BuildInputs(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a published build depends on, as digests and small maps.
+
+    Attributes:
+        max_file_seq: the newest landing file in it.
+        ledger: digest of all landing files up to that one.
+        control_plane: digest of the exports of the app database.
+        project: digest of the dbt project and of the tools that run it.
+        rate_book: version of the rate book.
+        time_zones: workspace id to its reporting zone.
+        calendar_until: last local day (ISO date) the calendar held.
+        calendar: zone to a digest of its days up to that one.
+        models: `provider/model` as landed to the priced model, empty when none is known.
+    """
+
+    max_file_seq: int
+    ledger: str
+    control_plane: str
+    project: str
+    rate_book: str
+    time_zones: dict[str, str]
+    calendar_until: str
+    calendar: dict[str, str]
+    models: dict[str, str]
+
+    @property
+    def last_calendar_day(self) -> date:
+        """`calendar_until` as a date."""
+        return date.fromisoformat(self.calendar_until)
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What the next build does, and why, in words for a log."""
+
+    extent: Extent
+    reason: str
+
+
+def plan_build(base: BuildInputs | None, now: BuildInputs, ledger_at_base: str, calendar_at_base: dict[str, str]) -> Plan:
+    """Decide how much to build.
+
+    Args:
+        base: inputs of the build to go on from; None when there is none that can be gone on from.
+        now: inputs as they are.
+        ledger_at_base: digest of today's ledger up to the base's newest file.
+        calendar_at_base: today's calendar digests, up to the base's last day.
+
+    Returns:
+        The extent and its reason.
+    """
+    if base is None:
+        return Plan(Extent.FULL, "there is no earlier build to go on from")
+    if reason := _break_with(base, now, ledger_at_base, calendar_at_base):
+        return Plan(Extent.FULL, reason)
+    if now.max_file_seq != base.max_file_seq:
+        return Plan(Extent.INCREMENTAL, "new rows have landed")
+    if now.control_plane != base.control_plane:
+        return Plan(Extent.INCREMENTAL, "workspaces, projects, devices or batches changed")
+    return Plan(Extent.NOTHING, "nothing changed")
+
+
+def _break_with(
+    base: BuildInputs, now: BuildInputs, ledger_at_base: str, calendar_at_base: dict[str, str]
+) -> str | None:
+    """Return why rows that were built already would come out differently now; None when they would not."""
+    if ledger_at_base != base.ledger:
+        return "landing files that were built already are no longer the same"
+    if now.project != base.project:
+        return "the dbt project or its tools changed"
+    if now.rate_book != base.rate_book:
+        return "the rate book changed"
+    if any(now.models.get(name) != priced_as for name, priced_as in base.models.items()):
+        return "a model that was seen before is priced as another one now"
+    if any(now.time_zones.get(key, zone) != zone for key, zone in base.time_zones.items()):
+        return "a workspace's time zone changed"
+    if any(calendar_at_base.get(zone, digest) != digest for zone, digest in base.calendar.items()):
+        return "the rules of a time zone changed"
+    return None
+
+
+def ledger_digest(landed: Iterable[LandedFileRow], up_to: int) -> str:
+    """Return a digest of the committed files with `file_seq` up to `up_to`."""
+    whole = hashlib.sha256()
+    for one in landed:
+        if one.file_seq <= up_to:
+            whole.update(f"{one.file_seq} {one.sha256}\n".encode())
+    return whole.hexdigest()

@@ -1,0 +1,225 @@
+"""Control-plane data crossing into the warehouse: app database rows written as Parquet exports.
+
+Belongs here: the queries, the schemas of the exports, and the rule that says which project's rows are withheld. Does
+not belong here: prices (`pipelines.rates`), calendars (`pipelines.calendar`), and anything that changes the app
+database.
+
+Everything is read in one read-only transaction, so that the exports agree with each other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import pyarrow as pa
+from sqlalchemy import Connection, Engine, text
+
+from pipelines.durable_files import write_if_changed
+from pipelines.lake.arrow import array, parquet, uuid_array
+from pipelines.lake.paths import Home
+from pipelines.lake.schema import INSTANT
+from pipelines.lake.schema import UUID as UUID_TYPE
+
+WITHHELD_OVER_CEILING: Final = "plan_project_ceiling"
+WITHHELD_ARCHIVED: Final = "project_archived"
+
+
+@dataclass(frozen=True)
+class LandedFileRow:
+    """A committed landing file, as the ledger knows it.
+
+    Attributes:
+        file_seq: commit order, from 1.
+        relative_path: path under the landing folder.
+        row_count: rows in it.
+        sha256: digest of its bytes, hex.
+    """
+
+    file_seq: int
+    relative_path: str
+    row_count: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """One consistent reading of the app database.
+
+    Attributes:
+        tables: export name to Arrow table.
+        landed: every committed landing file, in commit order.
+        time_zones: workspace id to IANA zone.
+    """
+
+    tables: dict[str, pa.Table]
+    landed: list[LandedFileRow] = field(default_factory=list[LandedFileRow])
+    time_zones: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def max_file_seq(self) -> int:
+        """The newest committed file; 0 when nothing has landed."""
+        return self.landed[-1].file_seq if self.landed else 0
+
+    @property
+    def row_count(self) -> int:
+        """Rows landed so far, repeats included."""
+        return sum(one.row_count for one in self.landed)
+
+    def digest(self) -> str:
+        """Return a digest of everything exported, independent of where the home lies."""
+        whole = hashlib.sha256()
+        for name in sorted(self.tables):
+            table = self.tables[name]
+            kept = table.drop_columns(["path"]) if "path" in table.column_names else table
+            whole.update(name.encode() + _encode(kept))
+        return whole.hexdigest()
+
+
+@dataclass(frozen=True)
+class _Export:
+    """How one table is read and written: SQL whose columns stand in the order of `schema`."""
+
+    name: str
+    sql: str
+    schema: pa.Schema
+    convert: Callable[[Sequence[Any]], Sequence[Any]] = tuple
+
+
+def withheld(archived_at_us: int | None, *, over_ceiling: bool) -> tuple[int | None, str | None]:
+    """Return since when (microseconds, by `received_at`) a project's rows are withheld, and why; (None, None) if not.
+
+    A project above the plan's ceiling is withheld whole; an archived one from its archiving on.
+    """
+    if over_ceiling:
+        return 0, WITHHELD_OVER_CEILING
+    if archived_at_us is not None:
+        return archived_at_us, WITHHELD_ARCHIVED
+    return None, None
+
+
+def _project(row: Sequence[Any]) -> Sequence[Any]:
+    *shown, first_seen, archived_at_us, over_ceiling, version = row
+    return (*shown, first_seen, *withheld(archived_at_us, over_ceiling=bool(over_ceiling)), version)
+
+
+_TEXT: Final = pa.string()
+_COUNT: Final = pa.int64()
+_EXPORTS: Final = (
+    _Export(
+        "workspaces",
+        "select id, slug, name, plan, time_zone from workspaces order by id",
+        pa.schema([("workspace_id", UUID_TYPE), *((n, _TEXT) for n in ("slug", "name", "plan", "time_zone"))]),
+    ),
+    _Export(
+        "projects",
+        "select workspace_id, slug, display_name, client_name, first_seen_at_us, archived_at_us, over_ceiling,"
+        " visibility_version from projects order by workspace_id, slug",
+        pa.schema([
+            ("workspace_id", UUID_TYPE), ("project", _TEXT), ("display_name", _TEXT), ("client_name", _TEXT),
+            ("first_seen_at", INSTANT), ("withheld_since", INSTANT), ("withheld_reason", _TEXT),
+            ("visibility_version", _COUNT),
+        ]),
+        _project,
+    ),
+    _Export(
+        "devices",
+        "select workspace_id, id, hostname, display_name, platform, daemon_version, paired_at_us, revoked_at_us"
+        " from devices order by workspace_id, id",
+        pa.schema([
+            ("workspace_id", UUID_TYPE), ("device_id", UUID_TYPE), ("hostname", _TEXT), ("display_name", _TEXT),
+            ("platform", _TEXT), ("daemon_version", _TEXT), ("paired_at", INSTANT), ("revoked_at", INSTANT),
+        ]),
+    ),
+    _Export(
+        "landed_batches",
+        "select batch_key, batch_id, workspace_id, device_id, file_seq, received_at_us, received_count, landed_count,"
+        " duplicate_count, quarantined_count from landed_batches order by workspace_id, chain_position",
+        pa.schema([
+            ("batch_key", UUID_TYPE), ("batch_id", _TEXT), ("workspace_id", UUID_TYPE), ("device_id", UUID_TYPE),
+            ("file_seq", _COUNT), ("received_at", INSTANT), ("received_count", _COUNT), ("landed_count", _COUNT),
+            ("duplicate_count", _COUNT), ("quarantined_count", _COUNT),
+        ]),
+    ),
+)  # fmt: skip
+_LANDED_SQL: Final = (
+    "select file_seq, workspace_id, relative_path, row_count, sha256 from landed_files order by file_seq"
+)
+_LANDED_SCHEMA: Final = pa.schema([
+    ("file_seq", _COUNT), ("workspace_id", UUID_TYPE), ("path", _TEXT), ("row_count", _COUNT), ("sha256", _TEXT),
+])  # fmt: skip
+
+EXPORT_NAMES: Final = (*(one.name for one in _EXPORTS), "landed_files")
+"""Names of the exports this module writes, without `.parquet`."""
+
+
+def read_control_plane(engine: Engine, home: Home) -> ControlPlane:
+    """Read everything the warehouse needs from the app database, as of one instant.
+
+    Args:
+        engine: the app database, SQLite or PostgreSQL.
+        home: gives landing files their absolute paths.
+
+    Returns:
+        The tables and the ledger's files.
+    """
+    isolation = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+    with engine.connect() as plain:
+        connection = plain.execution_options(read_only=True, **isolation)
+        with connection.begin():
+            tables = {one.name: _read(connection, one) for one in _EXPORTS}
+            files = connection.execute(text(_LANDED_SQL)).all()
+    rows = [(seq, workspace, str(home.landing / path), count, digest) for seq, workspace, path, count, digest in files]
+    tables["landed_files"] = _table(_LANDED_SCHEMA, rows)
+    workspaces = tables["workspaces"]
+    zones = zip(workspaces["workspace_id"].to_pylist(), workspaces["time_zone"].to_pylist(), strict=True)
+    return ControlPlane(
+        tables=tables,
+        landed=[LandedFileRow(seq, path, count, digest) for seq, _, path, count, digest in files],
+        time_zones={str(workspace): str(zone) for workspace, zone in zones},
+    )
+
+
+def write_control_plane(control_plane: ControlPlane, home: Home) -> dict[str, Path]:
+    """Write the exports, each atomically, leaving equal files alone.
+
+    Returns:
+        Export name to the file that now holds it.
+
+    Raises:
+        OSError: an export could not be made durable; the earlier one stays.
+    """
+    paths = {name: home.exports / f"{name}.parquet" for name in control_plane.tables}
+    for name, path in paths.items():
+        write_if_changed(path, _encode(control_plane.tables[name]))
+    return paths
+
+
+def _read(connection: Connection, export: _Export) -> pa.Table:
+    rows = [export.convert(tuple(row)) for row in connection.execute(text(export.sql))]
+    return _table(export.schema, rows)
+
+
+def _table(schema: pa.Schema, rows: Sequence[Sequence[Any]]) -> pa.Table:
+    columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [() for _ in schema]
+    return pa.Table.from_arrays(
+        [_column(kind, values) for kind, values in zip(schema.types, columns, strict=True)], schema=schema
+    )
+
+
+def _column(kind: pa.DataType, values: Sequence[Any]) -> Any:
+    if kind == UUID_TYPE:
+        return uuid_array(kind, array([UUID(value).bytes for value in values], type=pa.binary(16)))
+    if pa.types.is_timestamp(kind):
+        return array(values, type=pa.int64()).cast(kind)
+    return array(values, type=kind)
+
+
+def _encode(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    parquet.write_table(table, sink, compression="zstd", store_schema=False)
+    return sink.getvalue().to_pybytes()

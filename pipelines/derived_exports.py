@@ -1,0 +1,96 @@
+"""Exports that are computed: calendars of the zones in use, the rate book, and what models are priced as.
+
+Belongs here: when these files are written again, and the digests a build remembers of them. Does not belong here: their
+content (`pipelines.calendar`, `pipelines.rates`) and exports read from the app database (`pipelines.control_plane`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, timedelta
+
+import pyarrow as pa
+
+from pipelines.calendar import DAYS_AHEAD, write_local_days
+from pipelines.lake.arrow import compute, parquet
+from pipelines.lake.clock import Clock
+from pipelines.lake.paths import Home
+from pipelines.model_pairs import Pair
+from pipelines.rates.export import write_model_aliases, write_rate_book
+
+# What this process wrote last, per home: these files take a tenth of a second each and seldom change.
+_written: dict[tuple[Home, str], object] = {}
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The local days on disk.
+
+    Attributes:
+        days: columns of `local_days.parquet`.
+        until: its last local day.
+    """
+
+    days: pa.Table
+    until: date
+
+    def digests(self, up_to: date) -> dict[str, str]:
+        """Return, per zone, a digest of its days up to `up_to`: when each begins and ends."""
+        days = self.days.filter(compute.less_equal(self.days["local_day"], pa.scalar(up_to)))
+        digests: dict[str, str] = {}
+        for zone in sorted(set(days["time_zone"].to_pylist())):
+            one = days.filter(compute.equal(days["time_zone"], zone))
+            bounds = [one[name].cast(pa.int64()).to_pylist() for name in ("starts_at", "ends_at")]
+            digests[zone] = hashlib.sha256(repr(bounds).encode()).hexdigest()
+        return digests
+
+
+@dataclass(frozen=True)
+class Prices:
+    """The prices on disk.
+
+    Attributes:
+        version: of the rate book.
+        models: `provider/model` as landed to the priced model, empty when none is known.
+    """
+
+    version: str
+    models: dict[str, str]
+
+
+def export_calendar(home: Home, time_zones: Iterable[str], clock: Clock) -> Calendar:
+    """Write the calendar of every zone in use, up to a few days from now.
+
+    Raises:
+        zoneinfo.ZoneInfoNotFoundError: a workspace names a zone that is not known.
+    """
+    path = home.exports / "local_days.parquet"
+    now = clock.now()
+    zones = tuple(sorted(set(time_zones)))
+    wanted = (zones, now.astimezone(UTC).date())
+    if not path.is_file() or _written.get((home, path.name)) != wanted:
+        write_local_days(path, zones, now=now)
+        _written[home, path.name] = wanted
+    return Calendar(parquet.read_table(path), wanted[1] + timedelta(days=DAYS_AHEAD))
+
+
+def export_prices(home: Home, pairs: Sequence[Pair], clock: Clock) -> Prices:
+    """Write the rate book and what every model that ever landed is priced as.
+
+    Raises:
+        ValueError: the bundled prices hold one that the book cannot express.
+    """
+    book, aliases = home.exports / "rate_book.parquet", home.exports / "model_aliases.parquet"
+    version = _written.get((home, book.name))
+    if not isinstance(version, str) or not book.is_file():
+        version = write_rate_book(book, now=clock.now())
+        _written[home, book.name] = version
+    wanted = tuple(pairs)
+    if not aliases.is_file() or _written.get((home, aliases.name)) != wanted:
+        write_model_aliases(aliases, pairs)
+        _written[home, aliases.name] = wanted
+    table = parquet.read_table(aliases)
+    names = zip(*(table[column].to_pylist() for column in ("provider", "model", "model_ref")), strict=True)
+    return Prices(version, {f"{provider}/{model}": ref or "" for provider, model, ref in names})

@@ -1,0 +1,70 @@
+"""Which models have ever been called: the distinct (provider, model) pairs of the landed files.
+
+Belongs here: remembering the pairs between builds and reading only the files that are new. Does not belong here: what
+a pair costs or is called (`pipelines.rates`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from pipelines.control_plane import LandedFileRow
+from pipelines.durable_files import write_if_changed
+from pipelines.lake.arrow import parquet
+from pipelines.lake.paths import Home
+
+Pair = tuple[str, str]
+"""Provider and model, as daemons wrote them."""
+
+_FILE: Final = "model_pairs.json"
+_COLUMNS: Final = ["provider", "model"]
+
+
+class _Remembered(msgspec.Struct, frozen=True):
+    """What has been read: up to which file, that file's digest, and the pairs found."""
+
+    file_seq: int
+    sha256: str
+    pairs: list[Pair]
+
+
+def landed_pairs(home: Home, landed: Sequence[LandedFileRow], *, afresh: bool = False) -> list[Pair]:
+    """Return the sorted distinct pairs of all landed files.
+
+    Args:
+        home: where files and the remembered pairs lie.
+        landed: every committed file, in commit order; new ones must have been verified.
+        afresh: read every file again.
+
+    Returns:
+        Pairs, sorted.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    remembered = None if afresh else _recall(home)
+    at = {one.file_seq: one.sha256 for one in landed}
+    # A ledger that does not know the remembered file was restored from elsewhere: start over.
+    if remembered is None or (remembered.file_seq and at.get(remembered.file_seq) != remembered.sha256):
+        remembered = _Remembered(0, "", [])
+    fresh = [one for one in landed if one.file_seq > remembered.file_seq]
+    pairs = set(remembered.pairs)
+    for one in fresh:
+        columns = parquet.read_table(home.landing / one.relative_path, columns=_COLUMNS, partitioning=None)
+        distinct = columns.group_by(_COLUMNS).aggregate([])
+        pairs.update(zip(distinct["provider"].to_pylist(), distinct["model"].to_pylist(), strict=True))
+    if fresh:
+        last = fresh[-1]
+        known = _Remembered(last.file_seq, last.sha256, sorted(pairs))
+        write_if_changed(home.exports / _FILE, msgspec.json.encode(known))
+    return sorted(pairs)
+
+
+def _recall(home: Home) -> _Remembered | None:
+    try:
+        return msgspec.json.decode((home.exports / _FILE).read_bytes(), type=_Remembered)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None

@@ -1,0 +1,109 @@
+"""The rate book and the model aliases as Parquet, for the warehouse.
+
+Belongs here: their Arrow schemas, writing and reading them, and remembering since when a price is known. Does not
+belong here: which models ever landed or what a workspace negotiated (the caller says both).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.lake.schema import INSTANT, UUID
+from pipelines.rates.aliases import resolve_models
+from pipelines.rates.book import Rate, TokenRates, rate_book_version
+from pipelines.rates.seed import seed_rates
+
+KINDS = tuple(field.name for field in fields(TokenRates))
+
+RATE_BOOK_SCHEMA = pa.schema([
+    pa.field("rate_id", pa.string(), nullable=False),
+    pa.field("workspace_id", UUID),
+    pa.field("provider", pa.string(), nullable=False),
+    pa.field("model_ref", pa.string(), nullable=False),
+    pa.field("service_tier", pa.string(), nullable=False),
+    pa.field("context_over_tokens", pa.int64(), nullable=False),
+    pa.field("valid_from", INSTANT, nullable=False),
+    pa.field("valid_to", INSTANT, nullable=False),
+    pa.field("known_from", INSTANT, nullable=False),
+    pa.field("source", pa.string(), nullable=False),
+    pa.field("currency", pa.string(), nullable=False),
+    *(pa.field(f"{kind}_picousd_per_token", pa.int64()) for kind in KINDS),
+])
+
+MODEL_ALIASES_SCHEMA = pa.schema([
+    pa.field("provider", pa.string(), nullable=False),
+    pa.field("model", pa.string(), nullable=False),
+    pa.field("model_ref", pa.string()),
+    pa.field("display_name", pa.string(), nullable=False),
+])
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a small Parquet file so that readers see the old one or the new one, never half of either."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.tmp")
+    pq.write_table(table, unfinished, compression="zstd")
+    unfinished.replace(path)
+
+
+def write_rate_book(path: Path, *, now: datetime, negotiated: Sequence[Rate] = ()) -> str:
+    """Write the seed's prices and the workspaces' own.
+
+    The package's data bears no date, and holds prices that only start in the future. So a seed price is known from
+    the first time it was written here: rows of the file being replaced keep their `known_from`.
+
+    Args:
+        path: `rate_book.parquet`, replaced atomically.
+        now: instant, aware.
+        negotiated: rates with a `workspace_id`; they bring their own `known_from`.
+
+    Returns:
+        The book's version, see `rate_book_version`.
+    """
+    known = {rate.rate_id: rate.known_from for rate in read_rate_book(path)} if path.exists() else {}
+    seed = [replace(rate, known_from=known.get(rate.rate_id, now)) for rate in seed_rates()]
+    rates = [*seed, *negotiated]
+    write_table(path, pa.Table.from_pylist([_row(rate) for rate in rates], schema=RATE_BOOK_SCHEMA))
+    return rate_book_version(rates)
+
+
+def write_model_aliases(path: Path, pairs: Iterable[tuple[str, str]]) -> None:
+    """Write what each (provider, model) ever landed stands for.
+
+    Args:
+        path: `model_aliases.parquet`, replaced atomically.
+        pairs: wire provider and model, in any order, repeats allowed.
+    """
+    rows = [vars(alias) for alias in resolve_models(pairs)]
+    write_table(path, pa.Table.from_pylist(rows, schema=MODEL_ALIASES_SCHEMA))
+
+
+def read_rate_book(path: Path) -> list[Rate]:
+    """Read a rate book back, row for row."""
+    return [_rate(row) for row in pq.read_table(path).to_pylist()]
+
+
+def _row(rate: Rate) -> dict[str, Any]:
+    row = {name: getattr(rate, name, None) for name in RATE_BOOK_SCHEMA.names}
+    row |= {f"{kind}_picousd_per_token": getattr(rate.rates, kind) for kind in KINDS}
+    row["currency"] = "USD"
+    row["workspace_id"] = bytes.fromhex(rate.workspace_id.replace("-", "")) if rate.workspace_id else None
+    return row
+
+
+def _rate(row: dict[str, Any]) -> Rate:
+    rates = TokenRates(**{kind: row.pop(f"{kind}_picousd_per_token") for kind in KINDS})
+    workspace = row.pop("workspace_id")
+    known = {field.name for field in fields(Rate)}
+    return Rate(
+        rates=rates,
+        workspace_id=str(workspace) if workspace is not None else None,
+        **{name: value for name, value in row.items() if name in known},
+    )

@@ -1,0 +1,101 @@
+"""Bringing the published marts up to date: the one function commands and loops call.
+
+Belongs here: locking, the quick answer when nothing changed, running the Dagster job in process, and telling plainly
+what failed. Does not belong here: the steps of a build (`pipelines.build`) and deciding when to refresh
+(`pipelines.refresher`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TypeVar
+
+from sqlalchemy import Engine
+
+from pipelines.build import Build, BuildError
+from pipelines.dbt_runner import DbtParseError, warm_dbt
+from pipelines.lake.clock import Clock
+from pipelines.lake.paths import Home
+from pipelines.publish import Published, PublishError
+from pipelines.refresh_lock import refresh_lock
+
+_Answer = TypeVar("_Answer")
+
+
+class RefreshFailed(Exception):  # noqa: N818 - it says what happened
+    """The marts could not be brought up to date; readers go on seeing the build before. The message says why."""
+
+
+@dataclass(frozen=True)
+class RefreshResult:
+    """The build readers see after a refresh.
+
+    Attributes:
+        build_id: its name.
+        rows_new: requests that were not in the build before.
+        rows_total: requests in it.
+        seconds: how long the refresh took.
+    """
+
+    build_id: str
+    rows_new: int
+    rows_total: int
+    seconds: float
+
+
+def refresh(home: Home, engine: Engine, clock: Clock, full: bool = False) -> RefreshResult:  # noqa: FBT001, FBT002 - published signature
+    """Build what changed and publish it; with nothing changed, name the current build.
+
+    Runs are recorded in the home's Dagster history. Waits for another refresh of the same home to end first.
+
+    Args:
+        home: where everything lies.
+        engine: the app database.
+        clock: tells when the build happens.
+        full: build everything anew from the landed files.
+
+    Returns:
+        What readers see now.
+
+    Raises:
+        RefreshFailed: with the reason in one plain sentence; what was published before stays.
+    """
+    started = perf_counter()
+    with refresh_lock(home):
+        build = Build(home, engine, clock, warm_dbt(home), full=full)
+        try:
+            published = build.already_published() or _in_own_thread(lambda: _materialise(build))
+        except (BuildError, PublishError, DbtParseError, OSError) as fault:
+            raise RefreshFailed(str(fault)) from fault
+    seconds = perf_counter() - started
+    return RefreshResult(published.build_id, published.rows_new, published.rows_total, seconds)
+
+
+def _materialise(build: Build) -> Published:
+    """Run the refresh job in this process, recorded like any other run."""
+    # Imported late: Dagster takes seconds, and a refresh with nothing to do should not pay for it.
+    from pipelines.assets.run import materialise  # noqa: PLC0415
+
+    return materialise(build)
+
+
+def _in_own_thread(work: Callable[[], _Answer]) -> _Answer:
+    """Run `work` in a thread: in the main one Dagster would take over SIGTERM and SIGINT, and not give them back."""
+    answers: list[_Answer] = []
+    faults: list[BaseException] = []
+
+    def attempt() -> None:
+        try:
+            answers.append(work())
+        except BaseException as fault:  # noqa: BLE001 - raised again in the calling thread
+            faults.append(fault)
+
+    thread = threading.Thread(target=attempt, name="refresh")
+    thread.start()
+    thread.join()
+    if faults:
+        raise faults[0]
+    return answers[0]

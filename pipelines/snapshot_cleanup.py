@@ -1,0 +1,62 @@
+"""Deleting snapshots and segments that nobody needs any more.
+
+Belongs here: how long a superseded snapshot stays, and which segments are still named. Does not belong here: landing
+files and anything else that cannot be rebuilt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from pipelines.durable_files import remove_leftovers
+from pipelines.lake.paths import Home
+from pipelines.publish import build_instant, snapshot_segments
+
+SNAPSHOTS_KEPT: Final = 5
+SUPERSEDED_KEPT: Final = timedelta(minutes=10)
+"""A query that began just before a swap has this long to read its segments."""
+
+
+def expired_builds(build_ids: Sequence[str], now: datetime) -> list[str]:
+    """Return the builds whose snapshots may go.
+
+    Args:
+        build_ids: of all snapshots on disk.
+        now: aware UTC.
+
+    Returns:
+        Ids, oldest first: neither among the newest five nor superseded within the last ten minutes.
+    """
+    ordered = sorted(build_ids)
+    superseded_at = {older: build_instant(newer) for older, newer in zip(ordered, ordered[1:], strict=False)}
+    candidates = ordered[:-SNAPSHOTS_KEPT]
+    return [one for one in candidates if now - superseded_at[one] >= SUPERSEDED_KEPT]
+
+
+def clean_marts(home: Home, now: datetime) -> int:
+    """Delete expired snapshots, leftovers of dead runs, and segments no snapshot names. Only under the refresh lock.
+
+    Returns:
+        How many files were deleted.
+    """
+    deleted = remove_leftovers(home.marts) + remove_leftovers(home.segments)
+    snapshots = {path.stem.removeprefix("marts-"): path for path in home.marts.glob("marts-b*.duckdb")}
+    for build_id in expired_builds(list(snapshots), now):
+        snapshots.pop(build_id).unlink(missing_ok=True)
+        deleted += 1
+    named = {name for path in snapshots.values() for name in _segment_names(home.root, path.name)}
+    for path in home.segments.glob("*.parquet"):
+        if path.name not in named:
+            path.unlink(missing_ok=True)
+            deleted += 1
+    return deleted
+
+
+@lru_cache(maxsize=4096)
+def _segment_names(root: Path, file: str) -> frozenset[str]:
+    """Return the segments a snapshot names; a snapshot never changes, so it is opened once per process."""
+    return frozenset(one.name for one in snapshot_segments(Home(root), file) or ())

@@ -1,0 +1,342 @@
+"""Pairing over HTTP, as daemons in the field speak it."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, func, select
+from starlette.testclient import TestClient
+
+from api.audit import OPERATOR
+from api.db.models import Device, PairingSession, SyncToken
+from api.db.session import reading, transaction
+from api.devices import revoke_device
+from api.errors import Refused
+from api.pairing.codes import ALPHABET, read_code
+from api.pairing.sessions import approve_pairing, deny_pairing
+from pipelines.lake.clock import FixedClock
+from tests.api.conftest import GREETING, Machine, Tenants
+
+
+def test_a_machine_pairs_and_its_token_opens_the_workspace(
+    machine: Machine, tenants: Tenants, workspace_id: str
+) -> None:
+    started = machine.start().json()
+    assert re.fullmatch(rf"[{ALPHABET}]{{4}}-[{ALPHABET}]{{4}}", started["pairing_code"])
+    assert started["pairing_url"].endswith(f"/connect?code={machine.code}")
+    assert started["expires_at"] == "2026-07-01T12:10:00Z"
+    assert machine.poll() == {"status": "pending"}
+
+    machine_id = tenants.approve(machine.code, workspace_id)
+    approved = machine.poll()
+
+    machine.token = approved.pop("api_key")
+    assert approved == {
+        "status": "approved",
+        "workspace_id": workspace_id,
+        "workspace_name": "Acme Co",
+        "machine_id": machine_id,
+        "approved_by": "operator",
+    }
+    whoami = machine.call()
+    assert whoami.status_code == 200
+    assert whoami.json() == {
+        "workspace_name": "Acme Co",
+        "workspace_id": workspace_id,
+        "machine_id": machine_id,
+        "hostname": "vk.local",
+        "daemon_version": "0.6.4",
+        "connected_at": "2026-07-01T12:00:00Z",
+        "state": "ACTIVE",
+    }
+
+
+def test_a_lost_answer_is_given_again_until_the_first_authenticated_call(
+    machine: Machine, tenants: Tenants, workspace_id: str, engine: Engine
+) -> None:
+    machine.pair(tenants, workspace_id)
+    assert machine.poll()["api_key"] == machine.token
+    assert machine.poll()["api_key"] == machine.token
+
+    machine.call()
+
+    assert machine.poll() == {"status": "consumed"}
+    with reading(engine) as session:
+        assert session.scalars(select(PairingSession.sealed_token)).all() == [None]
+        assert session.scalar(select(func.count()).select_from(SyncToken)) == 1
+
+
+def test_no_secret_stands_in_the_database(
+    machine: Machine, tenants: Tenants, workspace_id: str, engine: Engine
+) -> None:
+    machine.pair(tenants, workspace_id)
+    secrets = [machine.token, machine.token[8:38], machine.poll_token, machine.code, machine.code.replace("-", "")]
+    with reading(engine) as session:
+        for row in (*session.scalars(select(PairingSession)), *session.scalars(select(SyncToken))):
+            kept = b"\n".join(
+                value if isinstance(value, bytes) else str(value).encode()
+                for column in row.__table__.columns
+                if (value := getattr(row, column.key)) is not None
+            )
+            assert not [secret for secret in secrets if secret.encode() in kept]
+
+
+def test_a_code_expires_after_ten_minutes(
+    machine: Machine, tenants: Tenants, workspace_id: str, clock: FixedClock
+) -> None:
+    machine.start()
+    clock.advance(timedelta(minutes=9, seconds=59))
+    assert machine.poll() == {"status": "pending"}
+    clock.advance(timedelta(seconds=1))
+    assert machine.poll() == {"status": "expired"}
+    with pytest.raises(Refused, match="Code not found"):
+        tenants.approve(machine.code, workspace_id)
+
+
+def test_an_approval_nobody_collects_expires(
+    machine: Machine, tenants: Tenants, workspace_id: str, clock: FixedClock
+) -> None:
+    machine.start()
+    clock.advance(timedelta(minutes=9))
+    tenants.approve(machine.code, workspace_id)
+    clock.advance(timedelta(minutes=10))
+    assert machine.poll() == {"status": "expired"}
+
+
+def test_a_collected_token_is_no_longer_repeated_after_the_window(
+    machine: Machine, tenants: Tenants, workspace_id: str, clock: FixedClock, engine: Engine
+) -> None:
+    machine.pair(tenants, workspace_id)
+    clock.advance(timedelta(minutes=11))
+    assert machine.poll() == {"status": "consumed"}
+    Machine(machine.client).start()  # sweeps
+    with reading(engine) as session:
+        assert session.scalars(select(PairingSession.sealed_token)).all() == [None, None]
+    assert machine.call().status_code == 200, "the token itself goes on working"
+
+
+def test_ended_pairings_are_forgotten_after_a_day(machine: Machine, clock: FixedClock, engine: Engine) -> None:
+    machine.start()
+    clock.advance(timedelta(days=1, minutes=11))
+    Machine(machine.client).start()
+    with reading(engine) as session:
+        assert session.scalar(select(func.count()).select_from(PairingSession)) == 1
+
+
+def test_a_denied_machine_is_told_so(
+    machine: Machine, workspace_id: str, engine: Engine, clock: FixedClock
+) -> None:
+    machine.start()
+    with transaction(engine) as session:
+        deny_pairing(session, machine.code, workspace_id, approver=OPERATOR, at=clock.now())
+    assert machine.poll() == {"status": "denied"}
+
+
+@pytest.mark.parametrize("shown", ["{code}", " {lower} ", "{plain}", "{spaced}"])
+def test_the_approval_ignores_case_spaces_and_dashes(
+    shown: str, machine: Machine, tenants: Tenants, workspace_id: str
+) -> None:
+    machine.start()
+    plain = machine.code.replace("-", "")
+    typed = shown.format(code=machine.code, lower=machine.code.lower(), plain=plain, spaced=" ".join(plain.lower()))
+    tenants.approve(typed, workspace_id)
+    assert machine.poll()["status"] == "approved"
+
+
+@pytest.mark.parametrize("text", ["", "ABCD", "ABCD-EFG0", "ABCD-EFGI", "ABCD_EFGH", "ABCDEFGHJ", "ＡBCDEFGH"])  # noqa: RUF001
+def test_what_is_no_code_is_not_read_as_one(text: str) -> None:
+    assert read_code(text) is None
+
+
+def test_a_code_burns_after_five_wrong_tries(
+    machine: Machine, tenants: Tenants, workspace_id: str, engine: Engine
+) -> None:
+    machine.start()
+    bystander = Machine(machine.client)
+    bystander.start()
+    last = machine.code[-1]
+    wrong = [machine.code[:-1] + letter for letter in ALPHABET if letter != last]
+    for guess in wrong[:5]:
+        with pytest.raises(Refused, match="Code not found"):
+            tenants.approve(guess, workspace_id)
+
+    assert machine.poll() == {"status": "expired"}
+    with pytest.raises(Refused, match="Code not found"):
+        tenants.approve(machine.code, workspace_id)
+    assert bystander.poll() == {"status": "pending"}, "a guess at one code does not burn another"
+
+
+def test_four_wrong_tries_do_not_burn_a_code(machine: Machine, tenants: Tenants, workspace_id: str) -> None:
+    machine.start()
+    for letter in [letter for letter in ALPHABET if letter != machine.code[-1]][:4]:
+        with pytest.raises(Refused):
+            tenants.approve(machine.code[:-1] + letter, workspace_id)
+    tenants.approve(machine.code, workspace_id)
+    assert machine.poll()["status"] == "approved"
+
+
+def test_a_code_is_approved_once(machine: Machine, tenants: Tenants, workspace_id: str) -> None:
+    machine.start()
+    tenants.approve(machine.code, workspace_id)
+    with pytest.raises(Refused, match="Code not found"):
+        tenants.approve(machine.code, workspace_id)
+    with pytest.raises(Refused, match="Code not found"):
+        tenants.approve(machine.code, tenants.workspace("Other"))
+
+
+def test_another_poll_token_or_code_learns_nothing(machine: Machine, tenants: Tenants, workspace_id: str) -> None:
+    machine.start()
+    other = Machine(machine.client)
+    other.start()
+    tenants.approve(machine.code, workspace_id)
+    assert machine.poll(poll_token=other.poll_token) == {"status": "expired"}
+    assert machine.poll(pairing_code=other.code) == {"status": "expired"}
+    assert machine.poll(poll_token="x" * 43) == {"status": "expired"}
+    assert machine.poll(pairing_code="not a code") == {"status": "expired"}
+    assert machine.poll()["status"] == "approved"
+
+
+def test_pairing_again_with_the_same_fingerprint_keeps_the_device_and_kills_the_older_token(
+    machine: Machine, tenants: Tenants, workspace_id: str, engine: Engine
+) -> None:
+    machine.greeting["fingerprint"] = "0123456789abcdef" * 2
+    first_id = machine.pair(tenants, workspace_id)
+    first_token = machine.token
+    assert machine.call().status_code == 200
+
+    again = Machine(machine.client, {**machine.greeting, "hostname": "new-name.local", "daemon_version": "0.7.0"})
+    again.start()
+    assert tenants.approve(again.code, workspace_id) == first_id
+    assert machine.call().status_code == 200, "the older token lives until the new one is collected"
+    again.token = again.poll()["api_key"]
+
+    refused = machine.call(token=first_token)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (401, "token_revoked")
+    whoami = again.call().json()
+    assert (whoami["hostname"], whoami["daemon_version"], whoami["state"]) == ("new-name.local", "0.7.0", "ACTIVE")
+    with reading(engine) as session:
+        reasons = session.scalars(select(SyncToken.revoked_reason).order_by(SyncToken.created_at_us)).all()
+        assert sorted(reasons, key=str) == [None, "repaired"]
+        assert session.scalar(select(func.count()).select_from(Device)) == 1
+
+
+def test_without_a_fingerprint_or_in_another_workspace_it_is_a_new_device(
+    machine: Machine, tenants: Tenants, workspace_id: str
+) -> None:
+    other_workspace = tenants.workspace("Other")
+    fingerprint = {"fingerprint": "f" * 32}
+    pairings = [({}, workspace_id), ({}, workspace_id), (fingerprint, workspace_id), (fingerprint, other_workspace)]
+    machines = [Machine(machine.client, {**GREETING, **extra}) for extra, _ in pairings]
+    ids = [one.pair(tenants, where) for one, (_, where) in zip(machines, pairings, strict=True)]
+    assert len(set(ids)) == 4
+    assert [one.call().status_code for one in machines] == [200] * 4
+
+
+def test_a_revoked_machine_may_be_let_in_again(
+    machine: Machine, tenants: Tenants, workspace_id: str, engine: Engine, clock: FixedClock
+) -> None:
+    machine.greeting["fingerprint"] = "a" * 32
+    machine_id = machine.pair(tenants, workspace_id)
+    with transaction(engine) as session:
+        revoke_device(session, workspace_id, machine_id, actor=OPERATOR, at=clock.now())
+    assert machine.call().status_code == 401
+    assert machine.pair(tenants, workspace_id) == machine_id
+    assert machine.call().json()["state"] == "ACTIVE"
+
+
+def test_revoking_a_device_ends_an_approval_not_collected_yet(
+    machine: Machine, tenants: Tenants, workspace_id: str, engine: Engine, clock: FixedClock
+) -> None:
+    machine.start()
+    machine_id = tenants.approve(machine.code, workspace_id)
+    with transaction(engine) as session:
+        revoke_device(session, workspace_id, machine_id, actor=OPERATOR, at=clock.now())
+    assert machine.poll() == {"status": "consumed"}
+
+
+def test_a_workspace_that_does_not_exist_lets_nobody_in(machine: Machine, engine: Engine, clock: FixedClock) -> None:
+    machine.start()
+    with pytest.raises(Refused, match="No such workspace"), transaction(engine) as session:
+        approve_pairing(
+            session, machine.code, "00000000-0000-4000-8000-000000000000", approver=OPERATOR, at=clock.now()
+        )
+    assert machine.poll() == {"status": "pending"}
+
+
+def test_a_long_poll_ends_when_its_time_is_up(machine: Machine) -> None:
+    machine.start()
+    before = time.monotonic()
+    assert machine.poll(wait_seconds=0.6) == {"status": "pending"}
+    assert 0.6 <= time.monotonic() - before < 5
+
+
+def test_a_long_poll_answers_at_once_when_there_is_news(
+    machine: Machine, tenants: Tenants, workspace_id: str
+) -> None:
+    machine.start()
+    tenants.approve(machine.code, workspace_id)
+    before = time.monotonic()
+    assert machine.poll(wait_seconds=25)["status"] == "approved"
+    assert time.monotonic() - before < 5
+
+
+def test_starting_is_limited_per_address_and_says_when_to_come_back(client: TestClient, clock: FixedClock) -> None:
+    answers = [client.post("/v1/pairing/start", json=GREETING) for _ in range(31)]
+    assert [answer.status_code for answer in answers] == [200] * 30 + [429]
+    assert answers[-1].json()["error"]["code"] == "rate_limited"
+    wait = int(answers[-1].headers["Retry-After"])
+    assert 1 <= wait <= 60
+    clock.advance(timedelta(seconds=wait))
+    assert client.post("/v1/pairing/start", json=GREETING).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/daemon/disconnect", "/v1/pairing/revoke"])
+def test_a_machine_leaves_by_either_path(path: str, machine: Machine, tenants: Tenants, workspace_id: str) -> None:
+    machine.pair(tenants, workspace_id)
+    left = machine.call("DELETE" if path.endswith("disconnect") else "POST", path)
+    assert (left.status_code, left.content) == (204, b"")
+    after = machine.call()
+    assert (after.status_code, after.json()["error"]["code"]) == (401, "token_revoked")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe{}",
+        b'{"hostname": 1, "daemon_version": "1", "platform": "Linux"}',
+        b'{"hostname": "h"}',
+        b'{"hostname": "a\\u0000b", "daemon_version": "1", "platform": "Linux"}',
+        b'{"hostname": "\\ud800", "daemon_version": "1", "platform": "Linux"}',
+        b'{"hostname": "' + b"h" * 256 + b'", "daemon_version": "1", "platform": "Linux"}',
+        b'{"x": ' + b"[" * 20_000 + b"]" * 20_000 + b"}",
+        b'{"x": "' + b"x" * 70_000 + b'"}',
+    ],
+)
+def test_a_hostile_start_is_refused_plainly(body: bytes, client: TestClient) -> None:
+    answer = client.post("/v1/pairing/start", content=body)
+    assert answer.status_code in {400, 413, 422}
+    error = answer.json()["error"]
+    assert set(error) == {"code", "message"}
+    assert len(error["message"]) < 200
+
+
+def test_keys_of_later_daemons_are_ignored(client: TestClient) -> None:
+    assert client.post("/v1/pairing/start", json={**GREETING, "later": {"x": 1}}).status_code == 200
+
+
+def test_the_workspace_named_on_the_command_line_is_preselected(client: TestClient) -> None:
+    started = client.post("/v1/pairing/start", json={**GREETING, "workspace": "acme co&x=1"}).json()
+    assert started["pairing_url"].endswith(f"?code={started['pairing_code']}&workspace=acme+co%26x%3D1")
+
+
+def test_the_pairing_url_starts_with_the_public_one(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALTON_PUBLIC_URL", "https://meter.example.org/cloud/")
+    started = client.post("/v1/pairing/start", json=GREETING).json()
+    assert started["pairing_url"] == f"https://meter.example.org/cloud/connect?code={started['pairing_code']}"

