@@ -29,7 +29,7 @@ from pipelines.warehouse import warehouse_opened
 _log = logging.getLogger(__name__)
 
 _INSTANT_FORMAT: Final = "b%Y%m%dT%H%M%S"
-_FACTS: Final = "int_requests_priced"
+FACTS: Final = "int_requests_priced"
 # Table to its order on disk: what pages ask for lies together.
 PUBLISHED_TABLES: Final = {
     "dim_workspaces": "workspace_id",
@@ -145,7 +145,7 @@ def publish(home: Home, warehouse: Path, publication: Publication) -> Published:
         _refuse_inexact_columns(connection)
         segments = list(publication.base_segments)
         new = write_segment(
-            connection, home, f"select * from {_FACTS} where file_seq > {publication.since_file_seq:d}"
+            connection, home, f"select * from {FACTS} where file_seq > {publication.since_file_seq:d}"
         )
         segments = merge_segments(connection, home, [*segments, new])
         rows_total = sum(one.row_count for one in segments)
@@ -174,10 +174,10 @@ def newest_build_id(home: Home) -> str | None:
 
 def _refuse_inexact_columns(connection: duckdb.DuckDBPyConnection) -> None:
     """Parquet has no 128-bit integers; DuckDB would write them as floats."""
-    described = connection.execute(f"describe {_FACTS}").fetchall()
+    described = connection.execute(f"describe {FACTS}").fetchall()
     wide = [name for name, kind, *_ in described if kind in ("HUGEINT", "UHUGEINT")]
     if wide:
-        raise PublishError(f"{_FACTS} has columns that Parquet cannot hold exactly: {', '.join(wide)}")
+        raise PublishError(f"{FACTS} has columns that Parquet cannot hold exactly: {', '.join(wide)}")
 
 
 def _column_names(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:

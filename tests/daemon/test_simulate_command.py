@@ -1,9 +1,8 @@
-"""The command `halton-meter`, as people and programs run it."""
+"""`halton-meter simulate`, as people and programs run it."""
 
 from __future__ import annotations
 
 import json
-import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from daemon.cli.main import main
-from daemon.credentials import Credentials, MeterHome
+from daemon.credentials import MeterHome
 
 
 @pytest.fixture
@@ -27,151 +26,13 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
 
 
-def connect(cloud: Any, *more: str) -> Result:
-    return run("cloud", "connect", "--base-url", cloud.url, "--poll-interval-seconds", "0.05", *more)
+def simulate(cloud: Any, *more: str) -> Result:
+    until = ("--until", "2026-11-20T18:00:00Z", "--poll-interval-seconds", "0.05", "--json-lines")
+    return run("simulate", "--base-url", cloud.url, *until, *more)
 
 
 def events(output: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.splitlines()]
-
-
-def test_connect_shows_the_code_the_workspace_and_who_approved(cloud: Any, home: MeterHome) -> None:
-    result = connect(cloud)
-    assert result.exit_code == 0
-    lines = result.stdout.splitlines()
-    assert "● Pairing code: WXJ4-9KMP" in lines
-    assert "● Approve at: http://127.0.0.1/connect?code=WXJ4-9KMP" in lines
-    assert "● Workspace: Acme Co" in lines
-    assert "● Approved by: vk@acme.example" in lines
-    assert "hm_sync_secret" not in result.output
-
-
-def test_connect_stores_credentials_that_only_the_owner_can_read(cloud: Any, home: MeterHome) -> None:
-    connect(cloud)
-    stored = json.loads(home.credentials_path.read_text())
-    assert stored == {
-        "endpoint": cloud.url,
-        "api_key": "hm_sync_secret",
-        "workspace_id": "6f9d7c1e-0000-4000-8000-000000000001",
-        "workspace_name": "Acme Co",
-        "machine_id": "6f9d7c1e-0000-4000-8000-000000000002",
-    }
-    assert stat.S_IMODE(home.credentials_path.stat().st_mode) == 0o600
-
-
-def test_the_key_is_used_only_once_it_is_on_disk(cloud: Any, home: MeterHome, kit: Any) -> None:
-    stored: list[bool] = []
-
-    def whoami(_: Any) -> Any:
-        stored.append(home.credentials_path.exists())
-        return kit.answer(200, kit.whoami)
-
-    cloud.script("GET", "/v1/daemon/whoami", whoami)
-    connect(cloud)
-    assert stored == [True]
-
-
-def test_connect_sends_fingerprint_and_workspace(cloud: Any, home: MeterHome) -> None:
-    connect(cloud, "--workspace", "acme-co", "--no-browser")
-    body = cloud.requests("/v1/pairing/start")[0].body
-    assert body["workspace"] == "acme-co"
-    assert body["fingerprint"] == home.fingerprint()
-    assert body["hostname"]
-
-
-def test_connect_json_keeps_stdout_to_one_object(cloud: Any, home: MeterHome) -> None:
-    result = connect(cloud, "--json")
-    assert json.loads(result.stdout) == {
-        "endpoint": cloud.url,
-        "workspace_id": "6f9d7c1e-0000-4000-8000-000000000001",
-        "workspace_name": "Acme Co",
-        "machine_id": "6f9d7c1e-0000-4000-8000-000000000002",
-        "approved_by": "vk@acme.example",
-        "already_connected": False,
-    }
-    assert "WXJ4-9KMP" in result.stderr
-
-
-def test_a_connected_machine_does_not_pair_again_unless_forced(cloud: Any, home: MeterHome) -> None:
-    connect(cloud)
-    assert "Already connected" in connect(cloud).stdout
-    assert len(cloud.requests("/v1/pairing/start")) == 1
-    connect(cloud, "--force")
-    assert len(cloud.requests("/v1/pairing/start")) == 2
-
-
-def test_a_dead_token_pairs_again(cloud: Any, home: MeterHome, kit: Any) -> None:
-    home.store(Credentials(endpoint=cloud.url, api_key="hm_sync_old"))
-    cloud.script("GET", "/v1/daemon/whoami", kit.answer(401), kit.answer(200, kit.whoami))
-    assert connect(cloud).exit_code == 0
-    stored = home.load()
-    assert stored is not None
-    assert stored.api_key == "hm_sync_secret"
-
-
-def test_a_token_is_never_sent_to_another_cloud(cloud: Any, home: MeterHome) -> None:
-    home.store(Credentials(endpoint="https://elsewhere.invalid", api_key="hm_sync_elsewhere"))
-    result = connect(cloud)
-    assert result.exit_code == 1
-    assert "paired with https://elsewhere.invalid" in result.stderr
-    assert cloud.seen == []
-
-
-@pytest.mark.parametrize("status", ["denied", "expired", "consumed"])
-def test_a_pairing_that_ends_stores_nothing(cloud: Any, home: MeterHome, kit: Any, status: str) -> None:
-    cloud.script("POST", "/v1/pairing/poll", kit.answer(200, {"status": status}))
-    result = connect(cloud)
-    assert result.exit_code == 1
-    assert status in result.stderr
-    assert home.load() is None
-
-
-def test_whoami_shows_what_the_token_stands_for(cloud: Any, home: MeterHome) -> None:
-    connect(cloud)
-    assert "● Workspace: Acme Co" in run("cloud", "whoami").stdout
-    assert json.loads(run("cloud", "whoami", "--json").stdout)["state"] == "ACTIVE"
-
-
-def test_whoami_with_a_dead_token_exits_2_and_says_why(cloud: Any, home: MeterHome, kit: Any) -> None:
-    connect(cloud)
-    gone = {"error": {"code": "workspace_deleted", "message": "The workspace was deleted"}}
-    cloud.script("GET", "/v1/daemon/whoami", kit.answer(401, gone))
-    result = run("cloud", "whoami")
-    assert result.exit_code == 2
-    assert "The workspace was deleted" in result.stderr
-
-
-@pytest.mark.parametrize("command", ["whoami", "disconnect"])
-def test_an_unpaired_machine_is_told_to_connect(home: MeterHome, command: str) -> None:
-    result = run("cloud", command)
-    assert result.exit_code == 1
-    assert "cloud connect" in result.stderr
-
-
-def test_a_damaged_credentials_file_is_a_plain_sentence(home: MeterHome) -> None:
-    home.root.mkdir()
-    home.credentials_path.write_text("{")
-    result = run("cloud", "whoami")
-    assert result.exit_code == 1
-    assert "cloud-credentials.json cannot be read" in result.stderr
-
-
-def test_disconnect_revokes_and_wipes(cloud: Any, home: MeterHome) -> None:
-    connect(cloud)
-    result = run("cloud", "disconnect")
-    assert result.exit_code == 0
-    assert "Disconnected." in result.stdout
-    assert cloud.seen[-1].method == "DELETE"
-    assert home.load() is None
-
-
-def test_disconnect_wipes_even_when_the_cloud_refuses(cloud: Any, home: MeterHome, kit: Any) -> None:
-    connect(cloud)
-    cloud.script("DELETE", "/v1/daemon/disconnect", kit.answer(404))
-    result = run("cloud", "disconnect", "--json")
-    assert result.exit_code == 1
-    assert json.loads(result.stdout) == {"disconnected": True, "revoked": False}
-    assert home.load() is None
 
 
 def test_simulate_pairs_uploads_and_reports_exact_totals(cloud: Any, home: MeterHome) -> None:
@@ -193,11 +54,6 @@ def test_simulate_pairs_uploads_and_reports_exact_totals(cloud: Any, home: Meter
         assert done[key] == sum(record[key] for record in sent.values())
     assert done["cost_millicents"] == sum(record["cost_millicents"] or 0 for record in sent.values())
     assert done["rows"] > 1200
-
-
-def simulate(cloud: Any, *more: str) -> Result:
-    until = ("--until", "2026-11-20T18:00:00Z", "--poll-interval-seconds", "0.05", "--json-lines")
-    return run("simulate", "--base-url", cloud.url, *until, *more)
 
 
 def test_the_documented_events_have_the_documented_keys(cloud: Any, home: MeterHome) -> None:

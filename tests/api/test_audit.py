@@ -1,0 +1,156 @@
+"""The audit chain: whatever is done to it afterwards shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from api.audit import OPERATOR, AuditEvent, Resource, record_event, verify_chain
+from api.db.models import AuditRecord, Workspace
+from api.db.session import reading, transaction
+from pipelines.lake.clock import FixedClock
+from tests.api.conftest import Tenants
+
+EVENTS = 6
+
+
+@pytest.fixture
+def chain(engine: Engine, workspace_id: str, clock: FixedClock) -> str:
+    """A workspace with two events of its creation and four more."""
+    for number in range(EVENTS - 2):
+        with transaction(engine) as session:
+            record_event(
+                session,
+                workspace_id,
+                actor=OPERATOR,
+                event=AuditEvent.PROJECT_CREATED,
+                resource=Resource("project", f"p{number}"),
+                details={"name": "Zoë\u0000 \ud83d\ude00", "n": number, "nothing": None, "yes": True},
+                at=clock.now(),
+            )
+    return workspace_id
+
+
+def differences(engine: Engine, workspace_id: str) -> list[str]:
+    with reading(engine) as session:
+        return verify_chain(session, workspace_id).differences
+
+
+def test_an_untouched_chain_is_whole(engine: Engine, chain: str) -> None:
+    with reading(engine) as session:
+        report = verify_chain(session, chain)
+        head = session.get_one(Workspace, chain).audit_head
+    assert (report.events, report.head, report.differences) == (EVENTS, head, [])
+
+
+def _at(position: int) -> Callable[[Session, str], AuditRecord]:
+    def find(session: Session, workspace_id: str) -> AuditRecord:
+        query = select(AuditRecord).where(AuditRecord.workspace_id == workspace_id, AuditRecord.position == position)
+        return session.scalars(query).one()
+
+    return find
+
+
+def _swap(session: Session, workspace_id: str) -> None:
+    first, second = _at(3)(session, workspace_id), _at(4)(session, workspace_id)
+    first.position = 1_000
+    session.flush()
+    second.position = 3
+    session.flush()
+    first.position = 4
+
+
+def _cut_middle(session: Session, workspace_id: str) -> None:
+    session.delete(_at(4)(session, workspace_id))
+
+
+def _cut_newest(session: Session, workspace_id: str) -> None:
+    session.delete(_at(EVENTS)(session, workspace_id))
+
+
+def _cut_newest_and_lower_the_count(session: Session, workspace_id: str) -> None:
+    _cut_newest(session, workspace_id)
+    session.execute(update(Workspace).values(audit_position=EVENTS - 1))
+
+
+def _cut_all(session: Session, workspace_id: str) -> None:
+    session.execute(delete(AuditRecord).where(AuditRecord.workspace_id == workspace_id))
+
+
+def _append(session: Session, workspace_id: str) -> None:
+    last = _at(EVENTS)(session, workspace_id)
+    row = {column.key: getattr(last, column.key) for column in AuditRecord.__table__.columns}
+    session.execute(insert(AuditRecord).values({**row, "id": "x", "position": EVENTS + 1}))
+
+
+def _edit(column: str, value: str | int) -> Callable[[Session, str], None]:
+    def edit(session: Session, workspace_id: str) -> None:
+        setattr(_at(4)(session, workspace_id), column, value)
+
+    edit.__name__ = f"_edit_{column}"
+    return edit
+
+
+EDITS = [
+    _edit("actor_type", "user"),
+    _edit("actor_id", "someone@else.example"),
+    _edit("event", "project.archived"),
+    _edit("resource_type", "device"),
+    _edit("resource_id", "other"),
+    _edit("at_us", 1),
+    _edit("details", "{}"),
+    _edit("previous_hash", "0" * 64),
+    _edit("hash", "0" * 64),
+    _edit("id", "00000000-0000-4000-8000-000000000000"),
+]
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [*EDITS, _swap, _cut_middle, _cut_newest, _cut_newest_and_lower_the_count, _cut_all, _append],
+    ids=lambda tamper: tamper.__name__.strip("_"),
+)
+def test_any_edit_reorder_cut_or_addition_shows(
+    tamper: Callable[[Session, str], None], engine: Engine, chain: str
+) -> None:
+    with transaction(engine) as session:
+        tamper(session, chain)
+    assert differences(engine, chain)
+
+
+def test_the_changed_event_is_named(engine: Engine, chain: str) -> None:
+    with transaction(engine) as session:
+        _at(4)(session, chain).details = "{}"
+    assert differences(engine, chain) == ["audit event 4: was changed after it was written"]
+
+
+def test_each_workspace_has_its_own_chain(engine: Engine, chain: str, tenants: Tenants) -> None:
+    other = tenants.workspace("Other")
+    with transaction(engine) as session:
+        _cut_middle(session, chain)
+    assert differences(engine, other) == []
+
+
+def test_events_written_at_once_stand_in_one_whole_chain(
+    engine: Engine, workspace_id: str, clock: FixedClock
+) -> None:
+    def write(number: int) -> None:
+        with transaction(engine) as session:
+            event, resource = AuditEvent.PROJECT_CREATED, Resource("project", str(number))
+            record_event(session, workspace_id, actor=OPERATOR, event=event, resource=resource, at=clock.now())
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(40)))
+    with reading(engine) as session:
+        report = verify_chain(session, workspace_id)
+    assert (report.events, report.differences) == (42, [])
+
+
+@pytest.mark.parametrize("event", AuditEvent)
+def test_events_are_named_noun_dot_past_tense(event: AuditEvent) -> None:
+    assert re.fullmatch(r"[a-z_]+\.[a-z_]*(ed|set)", event.value)
