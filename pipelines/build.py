@@ -16,8 +16,15 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from pipelines.build_inputs import BuildInputs, Extent, Plan, ledger_digest, plan_build
-from pipelines.control_plane import ControlPlane, LandedFileRow, read_control_plane, write_control_plane
+from pipelines.control_plane import (
+    ControlPlane,
+    LandedFileRow,
+    read_control_plane,
+    table_digest,
+    write_control_plane,
+)
 from pipelines.dbt_runner import DbtRun, DbtRunner
+from pipelines.dbt_selection import affected_nodes, changed_sources
 from pipelines.derived_exports import Calendar, export_calendar, export_prices
 from pipelines.durable_files import remove_leftovers, sha256_of_file
 from pipelines.lake.catalog import read_pointer
@@ -41,14 +48,16 @@ from pipelines.warehouse import (
     LastBuild,
     adopt_warehouse,
     fresh_warehouse,
+    is_unfinished,
     last_build,
+    mark_finished,
+    mark_unfinished,
     record_build,
     remove_abandoned,
 )
 
-# Unit tests prove the SQL, not the data; seeds change only with the project, and that is a full build.
-_ALWAYS_LEFT_OUT = ("--exclude-resource-type", "unit_test")
-_LEFT_OUT_INCREMENTALLY = ("--exclude-resource-type", "seed")
+# Unit tests prove the SQL, not the data.
+_DATA_ONLY = ("--exclude-resource-type", "unit_test")
 
 
 class BuildError(Exception):
@@ -152,8 +161,11 @@ class Build:
         full = exported.base is None
         warehouse = fresh_warehouse(self.home) if full else self.home.warehouse
         since = 0 if exported.base is None else exported.base.build.inputs.max_file_seq
-        command = ["build", *_ALWAYS_LEFT_OUT, *(("--full-refresh",) if full else _LEFT_OUT_INCREMENTALLY)]
-        command += ["--select", *models] if models else []
+        chosen = models or (() if full else self._affected(exported))
+        command = ["build", *_DATA_ONLY, *(["--full-refresh"] if full else [])]
+        command += ["--indirect-selection", "empty", "--select", *chosen] if chosen else []
+        if not full:
+            mark_unfinished(self.home)
         run = self.runner.run(command, warehouse, {"exports_dir": str(self.home.exports), "since_file_seq": since})
         if run.failure is None and models is None:
             self._transformed = run, warehouse
@@ -184,6 +196,7 @@ class Build:
         record_build(warehouse, LastBuild(publication.build_id, exported.inputs), now)
         if exported.base is None:
             adopt_warehouse(self.home, warehouse)
+        mark_finished(self.home)
         clean_marts(self.home, now)
         return self.published
 
@@ -198,6 +211,15 @@ class Build:
         segments = snapshot_segments(self.home, snapshot_name(build.build_id)) if build else None
         return Base(build, segments) if build and segments is not None else None
 
+    def _affected(self, exported: Exported) -> list[str]:
+        """Return what an incremental build runs; everything when an earlier one broke off half-way."""
+        plan, names = exported.plan, exported.inputs.exports
+        broken_off = is_unfinished(self.home)
+        sources = changed_sources(
+            names if broken_off else plan.changed_exports, rows_landed=plan.rows_landed or broken_off
+        )
+        return affected_nodes(self.runner.manifest_json(), sources)
+
     def _write_exports(self, control_plane: ControlPlane) -> tuple[BuildInputs, Calendar]:
         write_control_plane(control_plane, self.home)
         calendar = export_calendar(self.home, control_plane.time_zones.values(), self.clock)
@@ -207,7 +229,7 @@ class Build:
         inputs = BuildInputs(
             max_file_seq=newest,
             ledger=ledger_digest(control_plane.landed, newest),
-            control_plane=control_plane.digest(),
+            exports=control_plane.digests() | prices.digests | {"local_days": table_digest(calendar.days)},
             project=self.runner.project_digest(),
             rate_book=prices.version,
             time_zones=control_plane.time_zones,
@@ -217,9 +239,7 @@ class Build:
         )
         return inputs, calendar
 
-    def _plan(
-        self, base: Base | None, inputs: BuildInputs, control_plane: ControlPlane, calendar: Calendar
-    ) -> Plan:
+    def _plan(self, base: Base | None, inputs: BuildInputs, control_plane: ControlPlane, calendar: Calendar) -> Plan:
         if self.full:
             return Plan(Extent.FULL, "a full build was asked for")
         if base is None:

@@ -31,7 +31,7 @@ class BuildInputs(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         max_file_seq: the newest landing file in it.
         ledger: digest of all landing files up to that one.
-        control_plane: digest of the exports of the app database.
+        exports: export name to a digest of its content.
         project: digest of the dbt project and of the tools that run it.
         rate_book: version of the rate book.
         time_zones: workspace id to its reporting zone.
@@ -42,7 +42,7 @@ class BuildInputs(msgspec.Struct, frozen=True, kw_only=True):
 
     max_file_seq: int
     ledger: str
-    control_plane: str
+    exports: dict[str, str]
     project: str
     rate_book: str
     time_zones: dict[str, str]
@@ -57,13 +57,24 @@ class BuildInputs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What the next build does, and why, in words for a log."""
+    """What the next build does.
+
+    Attributes:
+        extent: how much.
+        reason: why, in words for a log.
+        changed_exports: exports that differ from the base's; an incremental build runs what depends on them.
+        rows_landed: whether there are new landing files.
+    """
 
     extent: Extent
     reason: str
+    changed_exports: frozenset[str] = frozenset()
+    rows_landed: bool = False
 
 
-def plan_build(base: BuildInputs | None, now: BuildInputs, ledger_at_base: str, calendar_at_base: dict[str, str]) -> Plan:
+def plan_build(
+    base: BuildInputs | None, now: BuildInputs, ledger_at_base: str, calendar_at_base: dict[str, str]
+) -> Plan:
     """Decide how much to build.
 
     Args:
@@ -79,10 +90,12 @@ def plan_build(base: BuildInputs | None, now: BuildInputs, ledger_at_base: str, 
         return Plan(Extent.FULL, "there is no earlier build to go on from")
     if reason := _break_with(base, now, ledger_at_base, calendar_at_base):
         return Plan(Extent.FULL, reason)
-    if now.max_file_seq != base.max_file_seq:
-        return Plan(Extent.INCREMENTAL, "new rows have landed")
-    if now.control_plane != base.control_plane:
-        return Plan(Extent.INCREMENTAL, "workspaces, projects, devices or batches changed")
+    changed = frozenset(name for name in now.exports if now.exports[name] != base.exports.get(name))
+    rows_landed = now.max_file_seq != base.max_file_seq
+    if rows_landed:
+        return Plan(Extent.INCREMENTAL, "new rows have landed", changed, rows_landed=True)
+    if changed:
+        return Plan(Extent.INCREMENTAL, f"changed: {', '.join(sorted(changed))}", changed)
     return Plan(Extent.NOTHING, "nothing changed")
 
 

@@ -21,13 +21,15 @@ FIRST_DAY = date(2020, 1, 1)
 """Calls before this UTC day are quarantined; the calendar starts a day earlier for zones ahead of UTC."""
 DAYS_AHEAD = 3
 
-LOCAL_DAYS_SCHEMA = pa.schema([
-    pa.field("time_zone", pa.string(), nullable=False),
-    pa.field("local_day", pa.date32(), nullable=False),
-    pa.field("local_month", pa.date32(), nullable=False),
-    pa.field("starts_at", INSTANT, nullable=False),
-    pa.field("ends_at", INSTANT, nullable=False),
-])
+LOCAL_DAYS_SCHEMA = pa.schema(
+    [
+        pa.field("time_zone", pa.string(), nullable=False),
+        pa.field("local_day", pa.date32(), nullable=False),
+        pa.field("local_month", pa.date32(), nullable=False),
+        pa.field("starts_at", INSTANT, nullable=False),
+        pa.field("ends_at", INSTANT, nullable=False),
+    ]
+)
 
 
 @dataclass(frozen=True)

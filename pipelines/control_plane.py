@@ -70,14 +70,9 @@ class ControlPlane:
         """Rows landed so far, repeats included."""
         return sum(one.row_count for one in self.landed)
 
-    def digest(self) -> str:
-        """Return a digest of everything exported, independent of where the home lies."""
-        whole = hashlib.sha256()
-        for name in sorted(self.tables):
-            table = self.tables[name]
-            kept = table.drop_columns(["path"]) if "path" in table.column_names else table
-            whole.update(name.encode() + _encode(kept))
-        return whole.hexdigest()
+    def digests(self) -> dict[str, str]:
+        """Return a digest per export, independent of where the home lies."""
+        return {name: table_digest(table) for name, table in self.tables.items()}
 
 
 @dataclass(frozen=True)
@@ -197,6 +192,12 @@ def write_control_plane(control_plane: ControlPlane, home: Home) -> dict[str, Pa
     for name, path in paths.items():
         write_if_changed(path, _encode(control_plane.tables[name]))
     return paths
+
+
+def table_digest(table: pa.Table) -> str:
+    """Return a digest of a table's content; absolute paths do not count."""
+    kept = table.drop_columns(["path"]) if "path" in table.column_names else table
+    return hashlib.sha256(_encode(kept)).hexdigest()
 
 
 def _read(connection: Connection, export: _Export) -> pa.Table:

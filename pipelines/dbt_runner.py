@@ -117,6 +117,7 @@ class DbtRunner:
         self.project = project
         self._manifest: Manifest | None = None
         self._manifest_digest = ""
+        self._manifest_json: dict[str, Any] | None = None
 
     def project_digest(self) -> str:
         """Return a digest of the project's sources and of the tools that run them."""
@@ -140,14 +141,15 @@ class DbtRunner:
             outcome = self._invoke(None, ["parse", "--write-json"], self._home.warehouse)
             if not outcome.success:
                 raise DbtParseError(_one_line(str(outcome.exception or outcome.result)))
-            self._manifest, self._manifest_digest = outcome.result, digest
+            self._manifest, self._manifest_digest, self._manifest_json = outcome.result, digest, None
         return self._manifest
 
     def manifest_json(self) -> dict[str, Any]:
-        """Return the manifest as dbt writes it to disk, parsing the project first when needed."""
+        """Return the manifest as dbt writes it to disk, parsing the project first when needed. Not to be changed."""
         self.manifest()
-        content: dict[str, Any] = json.loads((self._home.dbt / "target" / "manifest.json").read_bytes())
-        return content
+        if self._manifest_json is None:
+            self._manifest_json = json.loads((self._home.dbt / "target" / "manifest.json").read_bytes())
+        return self._manifest_json
 
     def run(self, command: Sequence[str], warehouse: Path, variables: Mapping[str, Any]) -> DbtRun:
         """Run one dbt command, such as `["build", "--full-refresh"]`.

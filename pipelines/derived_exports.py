@@ -14,6 +14,7 @@ from datetime import UTC, date, timedelta
 import pyarrow as pa
 
 from pipelines.calendar import DAYS_AHEAD, write_local_days
+from pipelines.control_plane import table_digest
 from pipelines.lake.arrow import compute, parquet
 from pipelines.lake.clock import Clock
 from pipelines.lake.paths import Home
@@ -54,10 +55,12 @@ class Prices:
     Attributes:
         version: of the rate book.
         models: `provider/model` as landed to the priced model, empty when none is known.
+        digests: of the two exports.
     """
 
     version: str
     models: dict[str, str]
+    digests: dict[str, str]
 
 
 def export_calendar(home: Home, time_zones: Iterable[str], clock: Clock) -> Calendar:
@@ -93,4 +96,5 @@ def export_prices(home: Home, pairs: Sequence[Pair], clock: Clock) -> Prices:
         _written[home, aliases.name] = wanted
     table = parquet.read_table(aliases)
     names = zip(*(table[column].to_pylist() for column in ("provider", "model", "model_ref")), strict=True)
-    return Prices(version, {f"{provider}/{model}": ref or "" for provider, model, ref in names})
+    models = {f"{provider}/{model}": ref or "" for provider, model, ref in names}
+    return Prices(version, models, {"rate_book": version, "model_aliases": table_digest(table)})

@@ -144,9 +144,7 @@ def publish(home: Home, warehouse: Path, publication: Publication) -> Published:
     with warehouse_opened(warehouse) as connection:
         _refuse_inexact_columns(connection)
         segments = list(publication.base_segments)
-        new = write_segment(
-            connection, home, f"select * from {FACTS} where file_seq > {publication.since_file_seq:d}"
-        )
+        new = write_segment(connection, home, f"select * from {FACTS} where file_seq > {publication.since_file_seq:d}")
         segments = merge_segments(connection, home, [*segments, new])
         rows_total = sum(one.row_count for one in segments)
         _check_totals(connection, rows_total)

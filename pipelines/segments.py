@@ -83,9 +83,7 @@ def write_segment(connection: duckdb.DuckDBPyConnection, home: Home, select: str
     return Segment(name, digest, row_count, tier(row_count))
 
 
-def merge_segments(
-    connection: duckdb.DuckDBPyConnection, home: Home, segments: Sequence[Segment]
-) -> list[Segment]:
+def merge_segments(connection: duckdb.DuckDBPyConnection, home: Home, segments: Sequence[Segment]) -> list[Segment]:
     """Merge segments of one size until no size has more than a handful.
 
     Args:

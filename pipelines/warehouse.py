@@ -100,6 +100,25 @@ def record_build(warehouse: Path, build: LastBuild, built_at: datetime) -> None:
         connection.close()
 
 
+def _unfinished_mark(home: Home) -> Path:
+    return home.warehouse.with_name("unfinished")
+
+
+def mark_unfinished(home: Home) -> None:
+    """Note that models of the warehouse in use are about to change."""
+    _unfinished_mark(home).touch()
+
+
+def mark_finished(home: Home) -> None:
+    """Note that the warehouse in use is what was last published."""
+    _unfinished_mark(home).unlink(missing_ok=True)
+
+
+def is_unfinished(home: Home) -> bool:
+    """Whether a build that never ended may have changed any model of the warehouse in use."""
+    return _unfinished_mark(home).exists()
+
+
 def fresh_warehouse(home: Home) -> Path:
     """Return the path of a new, empty warehouse beside the one in use, in a folder of its own.
 

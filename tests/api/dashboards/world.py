@@ -260,6 +260,9 @@ def one_request(slug: str, number: int, dice: random.Random) -> RequestFact:
     requested_at = NOW - ago
     if dice.random() < 0.3:  # ties, on the edges of buckets and days
         requested_at = requested_at.replace(minute=dice.choice((0, 15, 30, 45)), second=0, microsecond=0)
+    elif dice.random() < 0.3:
+        day = NOW.replace(minute=0, second=0) - timedelta(days=dice.randrange(1, 11))
+        requested_at = day.replace(hour=dice.choice((0, 4, 23)))
     if number % 97 == 0:  # a laptop whose clock runs ahead
         requested_at = NOW + timedelta(hours=dice.randrange(1, 40))
     provider, model = dice.choice(MODELS)
