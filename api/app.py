@@ -85,11 +85,11 @@ def create_app(
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     state = app.state
-    state.committer = GroupCommitter(state.home, state.engine, state.clock)
+    state.committer = committer = GroupCommitter(state.home, state.engine, state.clock)
     try:
         yield
     finally:
-        await run_in_threadpool(state.committer.close)
+        await run_in_threadpool(committer.close)
         await run_in_threadpool(state.snapshots.close)
         if state.owns_engine:
             await run_in_threadpool(state.engine.dispose)

@@ -28,6 +28,7 @@ _REFUSALS: Final[Mapping[int, tuple[str, str, str]]] = {
     404: ("Absent, or somebody else's", "workspace_not_found", "No such workspace."),
     409: ("The present state does not allow it", "conflict", "The present state does not allow it."),
     413: ("The body is too large", "body_too_large", "The body is larger than 64 KiB."),
+    415: ("Unknown Content-Encoding", "unsupported_encoding", "Send the body as it is, or with gzip or zstd."),
     422: ("Not what this call takes", "invalid_request", "Object missing required field `hostname`"),
     425: ("Too early: the row this belongs to is not here yet", "too_early", "The request is not here yet."),
     429: ("Too many requests", "rate_limited", "Too many requests; try again later."),
@@ -99,6 +100,7 @@ def install_openapi(app: FastAPI) -> None:
             ordered = sorted(_described, key=lambda struct: struct.__name__)
             _, schemas = msgspec.json.schema_components(ordered, ref_template=_REF)
             components.setdefault("schemas", {}).update(schemas)
+            _describe_invalid_parameters(built)
             components["securitySchemes"] = {
                 "sync_token": {"type": "http", "scheme": "bearer", "description": "hm_sync_... of a paired daemon"},
                 "api_key": {"type": "http", "scheme": "bearer", "description": "hm_api_... of a workspace"},
@@ -107,6 +109,16 @@ def install_openapi(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = document  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _describe_invalid_parameters(document: dict[str, Any]) -> None:
+    """Replace the framework's own 422, which this server never answers, by ours."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if "HTTPValidationError" in str(operation["responses"].get("422")):
+                operation["responses"]["422"] = _refusal(422)
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
 
 
 def _refusal(status: int) -> dict[str, Any]:

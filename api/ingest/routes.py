@@ -19,24 +19,41 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.answers import decode_message, json_answer
 from api.auth import AuthenticatedDevice, CallingDevice, authenticate_device
 from api.errors import Refused, invalid
+from api.ingest import examples
 from api.ingest.envelope import decompress, read_capped
 from api.ingest.group import BusyError, GroupCommitter
 from api.ingest.held_rows import HeldRows
 from api.ingest.prepare import Prepared, Sender, prepare
 from api.ingest.receipts import batch_accounts
-from daemon.wire.batch import Body, BodyStored, DaemonTotals, Receipts
+from api.openapi import describe
+from daemon.wire.batch import Batch, Body, BodyStored, DaemonTotals, Receipt, Receipts
 from pipelines.lake.landing import LandingUnavailableError
 
 BODY_LEG_CAP_BYTES: Final = 2 * 1024 * 1024
 LONGEST_TOTALS_DAYS: Final = 3700
 _RETRY_SECONDS: Final = "5"
 
+_BODY_LEG: Final = msgspec.json.Decoder(Body)
+
 router = APIRouter(prefix="/v1", tags=["daemon"])
 
 
-@router.post("/requests/batch", summary="Upload a batch of calls")
+@router.post(
+    "/requests/batch",
+    **describe(
+        "Upload a batch of calls",
+        message=Batch,
+        message_example=examples.BATCH,
+        answer=Receipt,
+        example=examples.RECEIPT,
+        answer_description="Durable: every record is landed, a duplicate, or set aside with its reason",
+        refusals=(400, 413, 415, 422),
+        bearer="sync_token",
+    ),
+)
 async def upload_batch(request: Request) -> Response:
     """Land a batch and answer once everything in it is durable.
 
@@ -49,26 +66,43 @@ async def upload_batch(request: Request) -> Response:
         receipt = await asyncio.wrap_future(_committer(request).submit(upload))
     except (BusyError, LandingUnavailableError, SQLAlchemyError, MemoryError):
         raise _unavailable() from None
-    return _json(receipt)
+    return json_answer(receipt)
 
 
-@router.post("/requests/{request_id}/body", summary="Offer one leg of a captured call")
+@router.post(
+    "/requests/{request_id}/body",
+    **describe(
+        "Offer one leg of a captured call",
+        message=Body,
+        message_example=examples.BODY_LEG,
+        answer=BodyStored,
+        example=examples.BODY_STORED,
+        refusals=(400, 413, 415, 422, 425),
+        bearer="sync_token",
+    ),
+)
 async def upload_body(request: Request, request_id: UUID) -> Response:
     """Answer whether the body was kept. This server keeps none; 425 while the call itself has not landed."""
     device, body = await _authenticated_body(request, BODY_LEG_CAP_BYTES)
-    try:
-        leg = msgspec.json.decode(body, type=Body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise invalid("The body is not one leg of a call.") from None
+    leg = decode_message(_BODY_LEG, body)
     if leg.request_id.lower() != str(request_id):
         raise invalid("The request_id is not the one in the path.")
     held = _held_rows(request)
     if not await run_in_threadpool(held.has_request, device.workspace_id, str(request_id)):
         raise Refused(425, "request_not_here_yet", "The call itself has not landed yet; send its record first.")
-    return _json(BodyStored(stored=False, reason="bodies are not stored by this server"))
+    return json_answer(BodyStored(stored=False, reason="bodies are not stored by this server"))
 
 
-@router.get("/daemon/receipts", summary="Accounts of this device's batches")
+@router.get(
+    "/daemon/receipts",
+    **describe(
+        "Accounts of this device's batches",
+        answer=Receipts,
+        example=examples.RECEIPTS,
+        refusals=(422,),
+        bearer="sync_token",
+    ),
+)
 def list_receipts(
     request: Request,
     device: CallingDevice,
@@ -78,10 +112,19 @@ def list_receipts(
     """Return what became of every record: received = landed + duplicate + quarantined, final once built."""
     state = request.app.state
     accounts = batch_accounts(state.engine, state.snapshots.current(), device.device_id, batch_id=batch_id, limit=limit)
-    return _json(Receipts(receipts=accounts))
+    return json_answer(Receipts(receipts=accounts))
 
 
-@router.get("/reconciliation/daemon-totals", summary="What this server holds of the asking device")
+@router.get(
+    "/reconciliation/daemon-totals",
+    **describe(
+        "What this server holds of the asking device",
+        answer=DaemonTotals,
+        example=examples.DAEMON_TOTALS,
+        refusals=(422,),
+        bearer="sync_token",
+    ),
+)
 def daemon_totals(
     request: Request,
     device: CallingDevice,
@@ -97,7 +140,7 @@ def daemon_totals(
     if not 0 <= (to_day - from_day).days <= LONGEST_TOTALS_DAYS:
         raise invalid("to_date lies before from_date, or too far after it.")
     rows = _held_rows(request).totals(device.workspace_id, device.device_id, from_day, to_day)
-    return _json(DaemonTotals(rows=rows))
+    return json_answer(DaemonTotals(rows=rows))
 
 
 async def _authenticated_body(request: Request, cap: int | None = None) -> tuple[AuthenticatedDevice, bytes]:
@@ -135,7 +178,3 @@ def _unavailable() -> Refused:
         "The batch could not be stored now; nothing was acknowledged, send it again.",
         headers={"Retry-After": _RETRY_SECONDS},
     )
-
-
-def _json(message: msgspec.Struct) -> Response:
-    return Response(msgspec.json.encode(message), media_type="application/json")

@@ -1,9 +1,17 @@
 -- A batch's settled landed_count is the number of first copies it brought; for batches since the last good build.
 with
 
-batches as (select * from {{ ref('fct_batches') }} where file_seq > {{ since_file_seq() }}),
+batches as (
+    select *
+    from {{ ref('fct_batches') }}
+    where file_seq > {{ since_file_seq() }}
+),
 
-requests as (select * from {{ ref('stg_requests') }} where file_seq > {{ since_file_seq() }}),
+requests as (
+    select *
+    from {{ ref('stg_requests') }}
+    where file_seq > {{ since_file_seq() }}
+),
 
 kept as (
     select
@@ -15,11 +23,11 @@ kept as (
 
 final as (
     select
-        batch_key,
+        coalesce(batches.batch_key, kept.batch_key) as batch_key,
         batches.landed_count,
         kept.kept_count
     from batches
-    full outer join kept using (batch_key)
+    full outer join kept on batches.batch_key = kept.batch_key
     where batches.landed_count is distinct from coalesce(kept.kept_count, 0)
 )
 

@@ -2,7 +2,11 @@
 -- build.
 with
 
-requests as (select * from {{ ref('int_requests_priced') }} where file_seq > {{ since_file_seq() }}),
+requests as (
+    select *
+    from {{ ref('int_requests_priced') }}
+    where file_seq > {{ since_file_seq() }}
+),
 
 rates as (select * from {{ ref('stg_rate_book') }}),
 
@@ -21,6 +25,10 @@ recomputed as (
     where requests.cost_priced_picousd is not null
 ),
 
-final as (select * from recomputed where cost_priced_picousd is distinct from sum_of_parts)
+final as (
+    select *
+    from recomputed
+    where cost_priced_picousd is distinct from sum_of_parts
+)
 
 select * from final

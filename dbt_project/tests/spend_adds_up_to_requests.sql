@@ -54,10 +54,22 @@ from_roll_up as (
     group by all
 ),
 
-missing as (select * from from_requests except select * from from_roll_up),
+missing as (
+    select * from from_requests
+    except
+    select * from from_roll_up
+),
 
-surplus as (select * from from_roll_up except select * from from_requests),
+surplus as (
+    select * from from_roll_up
+    except
+    select * from from_requests
+),
 
-final as (select * from missing union all select * from surplus)
+final as (
+    select * from missing
+    union all
+    select * from surplus
+)
 
 select * from final

@@ -31,14 +31,26 @@ by_month as (
     group by workspace_id
 ),
 
+all_three as (
+    select * from by_quarter_hour
+    intersect
+    select * from by_day
+    intersect
+    select * from by_month
+),
+
+either as (
+    select * from by_quarter_hour
+    union
+    select * from by_day
+    union
+    select * from by_month
+),
+
 final as (
-    (select * from by_quarter_hour except select * from by_day)
-    union all
-    (select * from by_day except select * from by_quarter_hour)
-    union all
-    (select * from by_day except select * from by_month)
-    union all
-    (select * from by_month except select * from by_day)
+    select * from either
+    except
+    select * from all_three
 )
 
 select * from final

@@ -15,6 +15,7 @@ from api.db.models import AuditRecord, Workspace
 from api.db.session import reading, transaction
 from pipelines.lake.clock import FixedClock
 from tests.api.conftest import Tenants
+from tests.conftest import on_sqlite
 
 EVENTS = 6
 
@@ -110,6 +111,7 @@ EDITS = [
 ]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "tamper",
     [*EDITS, _swap, _cut_middle, _cut_newest, _cut_newest_and_lower_the_count, _cut_all, _append],
@@ -136,9 +138,7 @@ def test_each_workspace_has_its_own_chain(engine: Engine, chain: str, tenants: T
     assert differences(engine, other) == []
 
 
-def test_events_written_at_once_stand_in_one_whole_chain(
-    engine: Engine, workspace_id: str, clock: FixedClock
-) -> None:
+def test_events_written_at_once_stand_in_one_whole_chain(engine: Engine, workspace_id: str, clock: FixedClock) -> None:
     def write(number: int) -> None:
         with transaction(engine) as session:
             event, resource = AuditEvent.PROJECT_CREATED, Resource("project", str(number))

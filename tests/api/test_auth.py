@@ -23,9 +23,7 @@ from tests.api.conftest import Machine, Tenants
 def request_deletion(engine: Engine, workspace_id: str, clock: FixedClock) -> None:
     now_us = to_micros(clock.now())
     with transaction(engine) as session:
-        session.execute(
-            update(Workspace).where(Workspace.id == workspace_id).values(deletion_requested_at_us=now_us)
-        )
+        session.execute(update(Workspace).where(Workspace.id == workspace_id).values(deletion_requested_at_us=now_us))
 
 
 def refusal_of(client: TestClient, path: str, key: str | None) -> tuple[int, dict[str, str], bytes]:

@@ -127,9 +127,7 @@ def test_ended_pairings_are_forgotten_after_a_day(machine: Machine, clock: Fixed
         assert session.scalar(select(func.count()).select_from(PairingSession)) == 1
 
 
-def test_a_denied_machine_is_told_so(
-    machine: Machine, workspace_id: str, engine: Engine, clock: FixedClock
-) -> None:
+def test_a_denied_machine_is_told_so(machine: Machine, workspace_id: str, engine: Engine, clock: FixedClock) -> None:
     machine.start()
     with transaction(engine) as session:
         deny_pairing(session, machine.code, workspace_id, approver=OPERATOR, at=clock.now())
@@ -276,9 +274,7 @@ def test_a_long_poll_ends_when_its_time_is_up(machine: Machine) -> None:
     assert 0.6 <= time.monotonic() - before < 5
 
 
-def test_a_long_poll_answers_at_once_when_there_is_news(
-    machine: Machine, tenants: Tenants, workspace_id: str
-) -> None:
+def test_a_long_poll_answers_at_once_when_there_is_news(machine: Machine, tenants: Tenants, workspace_id: str) -> None:
     machine.start()
     tenants.approve(machine.code, workspace_id)
     before = time.monotonic()

@@ -36,7 +36,7 @@ def observe(engine: Engine, workspace_id: str, clock: FixedClock, *slugs: str) -
 
 def versions(engine: Engine) -> dict[str, int]:
     with reading(engine) as session:
-        return dict(session.execute(select(Project.slug, Project.visibility_version)).tuples())
+        return {slug: version for slug, version in session.execute(select(Project.slug, Project.visibility_version))}
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from api.errors import Refused
 from api.workspaces import RESERVED_SLUGS, create_workspace, find_workspace, millicents_of, set_budget, slug_of
 from pipelines.lake.clock import FixedClock
 from tests.api.conftest import Tenants
+from tests.conftest import on_sqlite
 
 
 @pytest.mark.parametrize(
@@ -48,9 +49,7 @@ def test_workspaces_of_one_name_created_at_once_get_slugs_of_their_own(engine: E
     assert set(slugs) == {"acme", *(f"acme-{number}" for number in range(2, 7))}
 
 
-def test_the_first_member_is_the_owner_and_a_person_is_known_by_one_address(
-    engine: Engine, clock: FixedClock
-) -> None:
+def test_the_first_member_is_the_owner_and_a_person_is_known_by_one_address(engine: Engine, clock: FixedClock) -> None:
     for email in ("VK@acme.co ", "vk@ACME.co"):
         with transaction(engine) as session:
             create_workspace(
@@ -61,6 +60,7 @@ def test_the_first_member_is_the_owner_and_a_person_is_known_by_one_address(
         assert session.scalars(select(Membership.role)).all() == ["owner", "owner"]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "change",
     [
@@ -73,7 +73,7 @@ def test_the_first_member_is_the_owner_and_a_person_is_known_by_one_address(
         {"time_zone": "Mars/Base"},
         {"time_zone": "../UTC"},
     ],
-    ids=str,
+    ids=range(8),
 )
 def test_unusable_values_are_refused(change: dict[str, str], engine: Engine, clock: FixedClock) -> None:
     values = {"name": "A", "owner_email": "vk@acme.co", "time_zone": "UTC", **change}

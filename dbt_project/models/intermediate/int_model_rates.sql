@@ -16,8 +16,8 @@ priced_models as (
 
 landed_rates as (
     select
-        rate_book.* exclude (source, currency),
-        case when context_over_tokens = 0 then 0 else context_over_tokens + 1 end as context_from_tokens
+        rate_book.*,
+        case when rate_book.context_over_tokens = 0 then 0 else rate_book.context_over_tokens + 1 end as context_from_tokens
     from rate_book
     inner join priced_models
         on
@@ -40,7 +40,12 @@ scopes as (
     from landed_rates
 ),
 
-tiers as (select distinct service_tier from rate_book union select 'standard'),
+tiers as (
+    select service_tier
+    from rate_book
+    union
+    select 'standard' as service_tier
+),
 
 -- Every rate that could apply to a call of the tier; the standard one stands in for a tier nobody priced.
 candidates as (
@@ -54,7 +59,7 @@ candidates as (
         on
             scopes.provider = landed_rates.provider
             and scopes.model_ref = landed_rates.model_ref
-            and (landed_rates.workspace_id is null or landed_rates.workspace_id = scopes.workspace_id)
+            and (landed_rates.workspace_id is null or scopes.workspace_id = landed_rates.workspace_id)
             and landed_rates.service_tier in (tiers.service_tier, 'standard')
 ),
 

@@ -27,9 +27,17 @@ rates as (
     from model_rates
 ),
 
-common_rates as (select * from rates where workspace_id is null),
+common_rates as (
+    select *
+    from rates
+    where workspace_id is null
+),
 
-negotiated_rates as (select * from rates where workspace_id is not null),
+negotiated_rates as (
+    select *
+    from rates
+    where workspace_id is not null
+),
 
 measured as (
     select
@@ -67,18 +75,18 @@ rated as (
 -- A kind without tokens costs nothing, priced or not; tokens without a price make the whole row's price unknown.
 final as (
     select
-        * exclude (total_input_tokens, rate),
-        coalesce(nullif(billing_basis, ''), 'metered') as spend_kind,
-        rate.model_ref as model_ref,
-        rate.rate_id as rate_id,
+        rated.* exclude (rated.total_input_tokens, rated.rate),
+        rated.rate.model_ref,
+        rated.rate.rate_id,
+        coalesce(nullif(rated.billing_basis, ''), 'metered') as spend_kind,
         case
-            when rate.rate_id is not null
+            when rated.rate.rate_id is not null
                 then
-                    {{ priced('uncached_input_tokens', 'rate.uncached_input') }}
-                    + {{ priced('cache_read_tokens', 'rate.cache_read') }}
-                    + {{ priced('cache_write_5m_tokens', 'rate.cache_write_5m') }}
-                    + {{ priced('cache_write_1h_tokens', 'rate.cache_write_1h') }}
-                    + {{ priced('billable_output_tokens', 'rate.output') }}
+                    {{ priced('rated.uncached_input_tokens', 'rated.rate.uncached_input') }}
+                    + {{ priced('rated.cache_read_tokens', 'rated.rate.cache_read') }}
+                    + {{ priced('rated.cache_write_5m_tokens', 'rated.rate.cache_write_5m') }}
+                    + {{ priced('rated.cache_write_1h_tokens', 'rated.rate.cache_write_1h') }}
+                    + {{ priced('rated.billable_output_tokens', 'rated.rate.output') }}
         end as cost_priced_picousd
     from rated
 )

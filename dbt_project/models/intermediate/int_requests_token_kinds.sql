@@ -8,12 +8,16 @@ rate_book as (select * from {{ ref('stg_rate_book') }}),
 
 known_tiers as (select distinct service_tier from rate_book),
 
-other_providers as (select * from conventions where provider = '*'),
+other_providers as (
+    select *
+    from conventions
+    where provider = '*'
+),
 
 -- Keys that only some daemons send. Values of another JSON type than expected count as absent.
 with_extras as (
     select
-        requests.*,
+        *,
         case
             when extra_json is null or not json_valid(extra_json) then null
             when json_type(extra_json, '$.service_tier') = 'VARCHAR' then lower(extra_json ->> '$.service_tier')

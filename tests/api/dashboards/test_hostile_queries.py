@@ -34,7 +34,7 @@ HARM = (
     "NaN",
     "{}",
 )
-quiet = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quiet = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TEXTS = st.one_of(st.sampled_from(HARM), st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
 
 
@@ -66,12 +66,8 @@ def test_no_path_is_a_fault(world: World, raw: bytes):
 
 
 @pytest.mark.parametrize("name", ["provider", "model", "project", "search"])
-@pytest.mark.parametrize("value", HARM)
+@pytest.mark.parametrize("value", [value for value in HARM if value not in {",", "\x00"}])  # those are no value
 def test_text_that_looks_like_code_matches_nothing(world: World, name: str, value: str):
-    if name == "search" and not value.strip():
-        pytest.skip("an empty search is none")
-    if value in {",", "\x00"}:
-        pytest.skip("no value at all")
     answer = world.get("acme/requests", **{name: value.replace("\\", "\\\\")})
     if answer.status_code == 200:
         assert answer.json()["requests"] == []

@@ -98,13 +98,17 @@ def test_a_filter_on_projects_lists_only_them(world: World):
 @pytest.mark.parametrize("project", ["web", "team/app", "=cmd()", "(not shared)", "archived"])
 def test_a_project_adds_up_by_day_week_month_device_and_model(world: World, workspace: str, project: str):
     answer = world.json(f"{workspace}/projects/{quote(project, safe='')}")
-    rows = world.visible(
-        workspace, lambda row: row["project"] == project and world.last_days(workspace, 30)(row)
-    )
+    rows = world.visible(workspace, lambda row: row["project"] == project and world.last_days(workspace, 30)(row))
     assert answer["totals"] == totals_of(rows)
     assert answer["project"]["project"] == project
     over_time = answer["spend_over_time"]
-    for part in (over_time["daily"], over_time["weekly"], over_time["monthly"], answer["by_device"], answer["by_model"]):
+    for part in (
+        over_time["daily"],
+        over_time["weekly"],
+        over_time["monthly"],
+        answer["by_device"],
+        answer["by_model"],
+    ):
         assert sum(Decimal(item["cost_usd"]) for item in part) == metered(rows)
         assert sum(item["requests"] for item in part) == len(rows)
     assert len(over_time["daily"]) == 30
@@ -117,8 +121,7 @@ def test_weeks_and_months_are_those_of_the_zones_days(world: World, workspace: s
     answer = world.json(f"{workspace}/projects/web", range="custom", from_="2026-02-20", to="2026-04-06")
     rows = world.visible(
         workspace,
-        lambda row: row["project"] == "web"
-        and world.within(workspace, date(2026, 2, 20), date(2026, 4, 6))(row),
+        lambda row: row["project"] == "web" and world.within(workspace, date(2026, 2, 20), date(2026, 4, 6))(row),
     )
     by_day, by_week, by_month = (defaultdict(list) for _ in range(3))
     for row in rows:
@@ -178,8 +181,10 @@ def test_the_path_decides_the_project_and_other_filters_apply(world: World):
     month = world.today("acme").replace(day=1)
     rows = world.visible(
         "acme",
-        lambda row: (row["project"], row["provider"], row["device_id"]) == ("web", "anthropic", device_id("acme", 1))
-        and world.within("acme", month, month + 29 * DAY)(row),
+        lambda row: (
+            (row["project"], row["provider"], row["device_id"]) == ("web", "anthropic", device_id("acme", 1))
+            and world.within("acme", month, month + 29 * DAY)(row)
+        ),
     )
     assert answer["totals"] == totals_of(rows)
 

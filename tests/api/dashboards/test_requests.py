@@ -145,9 +145,7 @@ def test_each_money_stands_in_its_own_place(world: World):
         expected: list[str | None] = [None] * 4
         expected[place] = None if cost is None else usd(cost)
         assert [row[name] for name in names] == expected
-        assert (row["cost_priced_usd"] is not None) == (
-            place == 0 and fact["cost_priced_picousd"] is not None
-        )
+        assert (row["cost_priced_usd"] is not None) == (place == 0 and fact["cost_priced_picousd"] is not None)
 
 
 @pytest.mark.parametrize(

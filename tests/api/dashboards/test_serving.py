@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -77,8 +78,6 @@ def test_before_the_first_build_everything_is_an_honest_nothing(fresh_world):
 def test_a_new_build_is_served_at_once_and_whole(fresh_world):
     world: World = fresh_world(rows_each=40)
     before = world.get("acme/overview")
-    import random
-
     world.rows += [one_request("acme", 1000 + number, random.Random(number)) for number in range(10)]
     world.publish("b20260407T031000-00000002")
     after = world.get("acme/overview", headers={"If-None-Match": before.headers["etag"]})
@@ -99,8 +98,6 @@ def test_readers_during_swaps_see_one_build_or_the_other(fresh_world):
             body = world.json("acme/projects", range="custom", from_="2026-01-01", to="2026-04-30")
             listed = sum(item["requests"] for item in body["projects"])
             seen.append((body["build_id"], body["totals"]["requests"], listed))
-
-    import random
 
     with ThreadPoolExecutor(4) as pool:
         readers = [pool.submit(read) for _ in range(4)]

@@ -14,9 +14,7 @@ WANTED = identifier("request", 5)
 
 def fact(world: World, workspace: str, request_id: str = WANTED):
     return next(
-        row
-        for row in world.rows
-        if (row["workspace_id"], row["request_id"]) == (workspace_id(workspace), request_id)
+        row for row in world.rows if (row["workspace_id"], row["request_id"]) == (workspace_id(workspace), request_id)
     )
 
 
@@ -93,9 +91,7 @@ def test_a_request_without_a_rate_says_so(world: World):
 
 
 def test_a_withheld_request_can_be_traced_and_says_why(world: World):
-    withheld = next(
-        row for row in world.rows if row["withheld_reason"] and row["workspace_id"] == workspace_id("acme")
-    )
+    withheld = next(row for row in world.rows if row["withheld_reason"] and row["workspace_id"] == workspace_id("acme"))
     shown = world.json(f"acme/traces/{withheld['request_id']}")
     assert shown["withheld"] == {"reason": withheld["withheld_reason"]}
     assert world.json(f"acme/traces/{world.visible('acme')[0]['request_id']}")["withheld"] is None

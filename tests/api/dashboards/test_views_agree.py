@@ -55,7 +55,7 @@ def chosen(world: World, workspace: str, answer: dict[str, Any], select: dict[st
     return world.visible(workspace, keep)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(workspace=st.sampled_from(sorted(ZONES)), period=RANGES, select=SELECTS)
 def test_every_view_has_the_same_totals_and_parts_that_add_up(
     world: World, workspace: str, period: dict[str, str], select: dict[str, list[Any]]

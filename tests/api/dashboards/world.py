@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -89,9 +90,9 @@ class World:
         self.app = create_app(self.home, engine=self.engine, clock=self.clock)
         self.client = TestClient(self.app, raise_server_exceptions=True)
 
-    def get(self, path: str, *, key: str | None = None, headers: dict[str, str] | None = None, **query: Any) -> Any:
+    def get(self, path: str, *, key: Any = None, headers: Any = None, **query: Any) -> Any:
         """Call `/v1/{path}` with the key of the workspace the path begins with, or of `key`."""
-        owner = key or path.split("/")[0].split("?")[0]
+        owner = key or path.split("/", maxsplit=1)[0].split("?", maxsplit=1)[0]
         sent = {"Authorization": f"Bearer {self.keys.get(owner, owner)}", **(headers or {})}
         named = {name.removesuffix("_"): value for name, value in query.items()}
         return self.client.get(f"/v1/{path}", params=named or None, headers=sent)
@@ -340,8 +341,10 @@ def write_landing(home: Home, engine: Engine, rows: Sequence[RequestFact]) -> No
         mine = [row for row in rows if row["workspace_id"] == workspace_id(slug)]
         path = home.landing / landing_path(slug)
         path.parent.mkdir(parents=True, exist_ok=True)
-        ids = {name: pa.array([uuid.UUID(row[name]).bytes for row in mine], pa.uuid()) for name in
-               ("request_id", "workspace_id")}
+        ids = {
+            name: pa.array([uuid.UUID(row[name]).bytes for row in mine], pa.uuid())
+            for name in ("request_id", "workspace_id")
+        }
         pq.write_table(pa.table(ids), path)
         sums = dict.fromkeys([*TOKENS, "cost_logged_millicents", "unpriced_rows"], 0)
         with engine.begin() as connection:
@@ -386,13 +389,19 @@ def write_rate_book(home: Home) -> None:
     pq.write_table(table, home.exports / "rate_book.parquet")
 
 
-def contract(model: str) -> dict[str, str]:
-    """Return column names and types of a dbt model, from its contract."""
-    for path in sorted(CONTRACTS.rglob("*.yml")):
-        for described in yaml.safe_load(path.read_text()).get("models", ()):
-            if described["name"] == model:
-                return {column["name"]: column["data_type"] for column in described["columns"]}
-    raise LookupError(model)
+@cache
+def contracts() -> dict[str, dict[str, str]]:
+    """Return column names and types of every dbt model, from their contracts."""
+    described = [
+        model
+        for path in sorted(CONTRACTS.rglob("*.yml"))
+        for model in yaml.load(path.read_text(), yaml.CSafeLoader).get("models", ())
+    ]
+    return {
+        model["name"]: {column["name"]: column["data_type"] for column in model["columns"]}
+        for model in described
+        if "columns" in model
+    }
 
 
 MEASURES: dict[str, Callable[[list[RequestFact]], int]] = {
@@ -442,9 +451,7 @@ def publish(home: Home, rows: list[RequestFact], zones: dict[str, str], build_id
     home.current_pointer.write_text(json.dumps({"build_id": build_id, "file": file.name}))
 
 
-def _tables(
-    rows: list[RequestFact], zones: dict[str, str], zone_of: dict[str, str]
-) -> dict[str, list[dict[str, Any]]]:
+def _tables(rows: list[RequestFact], zones: dict[str, str], zone_of: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
     def bucket(row: RequestFact) -> dict[str, Any]:
         at = row["requested_at"]
         starts_at = at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0, tzinfo=None)
@@ -540,11 +547,13 @@ def _sighting(row: RequestFact) -> dict[str, Any]:
 
 
 def _create(connection: duckdb.DuckDBPyConnection, table: str, content: list[dict[str, Any]]) -> None:
-    columns = contract(table)
+    columns = contracts()[table]
     connection.execute(f"create table {table} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})")
     if content:
         given = pa.Table.from_pylist(content)
-        casts = ", ".join(f"cast({name} as {columns[name]}) as {name}" for name in given.column_names if name in columns)
+        casts = ", ".join(
+            f"cast({name} as {columns[name]}) as {name}" for name in given.column_names if name in columns
+        )
         connection.register("given", given)
         connection.execute(f"insert into {table} by name select {casts} from given")
         connection.unregister("given")
