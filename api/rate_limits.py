@@ -86,7 +86,6 @@ class RateLimits:
 
     pairing_start: RateLimiter
     pairing_poll: RateLimiter
-    pairing_approve: RateLimiter
 
     @classmethod
     def standard(cls, clock: Clock) -> RateLimits:
@@ -94,7 +93,6 @@ class RateLimits:
         return cls(
             pairing_start=RateLimiter(per_address=Rate(30, 30), overall=Rate(300, 300), clock=clock),
             pairing_poll=RateLimiter(per_address=Rate(600, 1_800), overall=Rate(6_000, 18_000), clock=clock),
-            pairing_approve=RateLimiter(per_address=Rate(10, 10), overall=Rate(100, 100), clock=clock),
         )
 
 

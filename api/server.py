@@ -65,6 +65,7 @@ def serve(home: Home, *, host: str, port: int, workers: int, on_ready: Callable[
         workers=workers,
         log_config=log_settings(),
         access_log=False,
+        ws="none",
         server_header=False,
         timeout_graceful_shutdown=STOP_WITHIN_SECONDS,
         timeout_worker_healthcheck=HUNG_AFTER_SECONDS,

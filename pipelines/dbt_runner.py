@@ -19,6 +19,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import duckdb
+
 from pipelines.lake.paths import Home
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 PROJECT_FOLDER: Final = Path(__file__).resolve().parent.parent / "dbt_project"
 WAREHOUSE_VARIABLE: Final = "HALTON_WAREHOUSE"
+MEMORY_VARIABLE: Final = "HALTON_WAREHOUSE_MEMORY"
+MEMORY_LIMIT: Final = os.environ.get(MEMORY_VARIABLE, "4GB")
+"""DuckDB's memory limit while models run."""
 TARGET_VARIABLE: Final = "DBT_TARGET_PATH"
 
 _SOURCE_SUFFIXES: Final = frozenset({".sql", ".yml", ".yaml", ".csv", ".md"})
@@ -164,12 +169,17 @@ class DbtRunner:
 
         Raises:
             DbtParseError: the project does not parse.
+            duckdb.Error: the warehouse cannot be opened.
         """
         manifest = self.manifest()
+        warehouse.parent.mkdir(parents=True, exist_ok=True)
         arguments = [command[0], "--no-write-json", "--vars", json.dumps(dict(variables)), *command[1:]]
+        # With nobody else holding it, dbt-duckdb would open and checkpoint the file anew for every node.
+        anchor = duckdb.connect(str(warehouse), config={"memory_limit": MEMORY_LIMIT})
         try:
             outcome = self._invoke(manifest, arguments, warehouse)
         finally:
+            anchor.close()
             _forget_compiled(manifest)
         results = getattr(outcome.result, "results", None) or ()
         nodes = tuple(_node_result(result) for result in results)
@@ -185,10 +195,10 @@ class DbtRunner:
         quiet = ["--log-level", "none", "--log-level-file", "info", "--no-print", "--no-use-colors-file"]
         places = ["--project-dir", str(self.project), "--profiles-dir", str(self.project)]
         places += ["--target-path", str(self._home.dbt / "target"), "--log-path", str(self._home.dbt / "logs")]
-        warehouse.parent.mkdir(parents=True, exist_ok=True)
         with _environment(
             {
                 WAREHOUSE_VARIABLE: str(warehouse),
+                MEMORY_VARIABLE: MEMORY_LIMIT,
                 TARGET_VARIABLE: str(self._home.dbt / "target"),
                 "DO_NOT_TRACK": "1",
                 "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TypeVar
 
+import duckdb
 from sqlalchemy import Engine
 
 from pipelines.build import Build, BuildError
@@ -68,7 +69,7 @@ def refresh(home: Home, engine: Engine, clock: Clock, full: bool = False) -> Ref
         build = Build(home, engine, clock, warm_dbt(home), full=full)
         try:
             published = build.already_published() or _in_own_thread(lambda: _materialise(build))
-        except (BuildError, PublishError, DbtParseError, OSError) as fault:
+        except (BuildError, PublishError, DbtParseError, duckdb.Error, OSError) as fault:
             raise RefreshFailed(str(fault)) from fault
     seconds = perf_counter() - started
     return RefreshResult(published.build_id, published.rows_new, published.rows_total, seconds)

@@ -8,6 +8,7 @@ once per session. Every test has a database of its own, already at the newest sc
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -26,6 +27,12 @@ from pipelines.lake.database import open_database
 from pipelines.lake.paths import DATABASE_VARIABLE, HOME_VARIABLE, Home
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+
+
+def pytest_configure() -> None:
+    # Children compile every module anew where bytecode is off; a shared folder makes them start three times as fast.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(tempfile.gettempdir()) / "halton-pycache"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -135,7 +142,7 @@ class PostgresServer:
 
     def drop_database(self, url: str) -> None:
         """Drop a database that `new_database` made, whoever is still connected."""
-        name = url.split("?")[0].rsplit("/", 1)[1]
+        name = url.split("?", maxsplit=1)[0].rsplit("/", 1)[1]
         self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def stop(self) -> None:

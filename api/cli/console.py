@@ -14,6 +14,12 @@ import click
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 
 
+def verbatim_examples(command: _Decorated) -> _Decorated:
+    r"""Let the help keep the line ends of paragraphs that begin with `\b` (a raw docstring cannot hold that character)."""
+    command.__doc__ = (command.__doc__ or "").replace("\\b\n", "\b\n")
+    return command
+
+
 def home_option(command: _Decorated) -> _Decorated:
     """Give a command `--home DIR`."""
     return click.option(
@@ -23,7 +29,7 @@ def home_option(command: _Decorated) -> _Decorated:
         type=click.Path(file_okay=False),
         default=None,
         help="Where the data lives (default: $HALTON_HOME, else ./.halton).",
-    )(command)
+    )(verbatim_examples(command))
 
 
 def workspace_option(command: _Decorated) -> _Decorated:

@@ -14,6 +14,8 @@ from typing import Final
 
 import click
 
+from api.cli.console import verbatim_examples
+
 _COMMANDS: Final = {
     "serve": ("api.cli.serve:serve_command", "Serve the API."),
     "up": ("api.cli.serve:up_command", "Serve the API and keep the marts fresh."),
@@ -51,6 +53,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@verbatim_examples
 def cli() -> None:
     r"""Run and look after a Halton Meter Cloud.
 

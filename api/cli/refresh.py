@@ -6,12 +6,12 @@ Belongs here: the command. Does not belong here: the build (`pipelines.refresh`)
 from __future__ import annotations
 
 import click
-from pipelines.refresh import refresh
 
 from api.cli.console import home_option, print_answer
 from api.cli.database import opened
 from pipelines.lake.clock import SystemClock
 from pipelines.lake.paths import Home
+from pipelines.refresh import refresh
 
 
 @click.command("refresh")

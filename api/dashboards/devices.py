@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from api.dashboards.control import device_name, device_names, projects, sync
-from api.dashboards.measures import NOTHING, Measures, total
+from api.dashboards.measures import NO_MONEY, Money, total
 from api.dashboards.models.devices import (
     DevicesAnswer,
     DeviceShown,
@@ -32,13 +32,13 @@ from pipelines.lake.clock import from_micros, iso_utc
 
 def device_list(view: View, found: Sequence[Device]) -> DevicesAnswer:
     """Return the workspace's devices by their spend in the period."""
-    by_device = view.spend(By.DEVICE)
-    spent = total([NOTHING, *by_device.values()]).metered_millicents
+    by_device = view.money(By.DEVICE)
+    spent = total(by_device.values(), NO_MONEY).metered_millicents
     known = {device.id: device for device in found}
-    shown = ranked({device: by_device.get((device,), NOTHING) for device in known})
+    shown = ranked({device: by_device.get((device,), NO_MONEY) for device in known})
     wanted = set(view.filters.devices) or set(known)
     return DevicesAnswer(
-        **answer_fields(view, by_device.values()),
+        **answer_fields(view),
         sync=sync_shown(sync(found, view.now)),
         devices=[_shown(view, known[device], sums, spent) for device, sums in shown if device in wanted],
     )
@@ -53,7 +53,7 @@ def filter_values(view: View) -> FilterValuesAnswer:
     known = projects(view.engine, view.workspace_id)
     named = device_names(view.engine, view.workspace_id)
     return FilterValuesAnswer(
-        **answer_fields(view, view.spend().values()),
+        **answer_fields(view),
         ranges=[name.value for name in RangeName],
         providers=sorted({provider for provider, _ in models}),
         models=[
@@ -71,7 +71,7 @@ def filter_values(view: View) -> FilterValuesAnswer:
     )
 
 
-def _shown(view: View, device: Device, sums: Measures, spent: int) -> DeviceShown:
+def _shown(view: View, device: Device, sums: Money, spent: int) -> DeviceShown:
     return DeviceShown(
         **spend_fields(sums),
         device_id=device.id,

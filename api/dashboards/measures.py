@@ -1,20 +1,21 @@
 """Sums of a roll-up, kept as integers.
 
 Belongs here: the measures every dashboard adds up and their addition. Does not belong here: their text (`money`,
-`models`) and the SQL that yields them (`queries.spend`).
+`shown`) and the SQL that yields them (`queries.spend`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from functools import cache
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final, TypeVar
 
 
 @dataclass(frozen=True)
-class Measures:
-    """Sums over some visible requests. Field order is the column order of `queries.spend`.
+class Money:
+    """Counts and monies of some visible requests.
 
     The monies are kept apart and are never added to one another: what metered calls cost as the laptops logged it
     (`metered_millicents`) and by our own rate book (`metered_picousd`), what subscriptions would have cost
@@ -38,6 +39,12 @@ class Measures:
     imputed_millicents: int = 0
     imported_millicents: int = 0
     other_millicents: int = 0
+
+
+@dataclass(frozen=True)
+class Measures(Money):
+    """Money and tokens of some visible requests: five counts as providers report them, then five disjoint kinds."""
+
     input_tokens: int = 0
     output_tokens: int = 0
     thinking_tokens: int = 0
@@ -50,11 +57,20 @@ class Measures:
     billable_output_tokens: int = 0
 
 
+M = TypeVar("M", bound=Money)
+NO_MONEY: Final = Money()
 NOTHING: Final = Measures()
-MEASURE_COUNT: Final = len(fields(Measures))
-_values = attrgetter(*(field.name for field in fields(Measures)))
+TOKEN_MEASURES: Final = tuple(
+    field.name for field in fields(Measures) if field.name not in {money.name for money in fields(Money)}
+)
 
 
-def total(parts: Iterable[Measures]) -> Measures:
-    """Return the sum of disjoint parts."""
-    return Measures(*(sum(column) for column in zip(*map(_values, parts), strict=True)))
+def total(parts: Iterable[M], nothing: M) -> M:
+    """Return the sum of disjoint parts; `nothing` is the sum of none."""
+    values = _values(type(nothing))
+    return type(nothing)(*(sum(column) for column in zip(values(nothing), *map(values, parts), strict=True)))
+
+
+@cache
+def _values(of: type[Money]) -> Callable[[Money], tuple[Any, ...]]:
+    return attrgetter(*(field.name for field in fields(of)))

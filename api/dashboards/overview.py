@@ -6,12 +6,14 @@ Belongs here: what the landing page shows, from roll-ups only. Does not belong h
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
 
 from api.dashboards.control import Sync, projects, workspace_budget
 from api.dashboards.filters import Filters
-from api.dashboards.measures import NOTHING, Measures, total
+from api.dashboards.measures import NO_MONEY, Measures, Money, total
 from api.dashboards.models.overview import (
     BudgetVariance,
     ChartPoint,
@@ -37,7 +39,7 @@ from api.dashboards.periods import (
     previous_month,
 )
 from api.dashboards.queries.dimensions import model_names
-from api.dashboards.queries.spend import By, Key, folded
+from api.dashboards.queries.spend import By, Key, folded, money_by_month
 from api.dashboards.shown import answer_fields, listed_days, ranked, spend_fields
 from api.dashboards.view import View, shown_instant
 from api.devices import DeviceState
@@ -73,29 +75,31 @@ def sync_shown(sync: Sync) -> SyncShown:
     )
 
 
-def _by_day(view: View, first: date, end: date, filters: Filters) -> dict[Key, Measures]:
-    return view.spend(By.DAY, span=days_span(first, end, view.time_zone), filters=filters)
-
-
 def _headline(view: View) -> Headline:
     today = view.period.today
-    month, after, before = month_start(today), next_month(today), previous_month(today)
-    by_day = _by_day(view, before, after, view.filters)
+    month, before = month_start(today), previous_month(today)
+    by_month = money_by_month(view.marts, view.asking, before, month)
+    running = total(view.money(span=days_span(today, today + DAY, view.time_zone)).values(), NO_MONEY)
+    return Headline(
+        today=HeadlineNumber(**spend_fields(running), from_day=today, to_day=today),
+        this_month=_month_number(by_month, month),
+        last_month=_month_number(by_month, before),
+    )
 
-    def number(first: date, end: date) -> HeadlineNumber:
-        sums = total([NOTHING, *(part for (day,), part in by_day.items() if first <= day < end)])
-        return HeadlineNumber(**spend_fields(sums), from_day=first, to_day=end - DAY)
 
-    return Headline(today=number(today, today + DAY), this_month=number(month, after), last_month=number(before, month))
+def _month_number(by_month: Mapping[date, Money], month: date) -> HeadlineNumber:
+    sums = by_month.get(month, NO_MONEY)
+    return HeadlineNumber(**spend_fields(sums), from_day=month, to_day=next_month(month) - DAY)
 
 
 def _budget(view: View) -> BudgetVariance | None:
     budget = workspace_budget(view.engine, view.workspace_id)
     if budget is None:
         return None
-    today = view.period.today
+    month = month_start(view.period.today)
     # A budget is the whole workspace's: a filter must not make it look kept.
-    sums = total([NOTHING, *_by_day(view, month_start(today), next_month(today), Filters()).values()])
+    everything = replace(view.asking, filters=Filters())
+    sums = money_by_month(view.marts, everything, month, month).get(month, NO_MONEY)
     spent = sums.metered_millicents
     return BudgetVariance(
         monthly_budget_usd=usd_from_millicents(budget),
@@ -110,12 +114,12 @@ def _budget(view: View) -> BudgetVariance | None:
 def _chart(view: View) -> SpendChart:
     by_bucket = view.period.current.grain == "15min"
     column = By.BUCKET if by_bucket else By.DAY
-    current = view.spend(column, By.PROVIDER)
-    before = view.spend(column, span=view.period.previous)
+    current = view.money(column, By.PROVIDER)
+    before = view.money(column, span=view.period.previous)
     slots = _bucket_slots(view) if by_bucket else _day_slots(view, {key[0] for key in current})
-    baseline = total([NOTHING, *before.values()]).metered_millicents
-    spent = total([NOTHING, *current.values()]).metered_millicents
-    providers = [key[0] for key, _ in ranked(folded(current, 1))]
+    baseline = total(before.values(), NO_MONEY).metered_millicents
+    spent = total(current.values(), NO_MONEY).metered_millicents
+    providers = [provider for provider, _ in ranked(folded(current, 1))]
     return SpendChart(
         bucket="15min" if by_bucket else "day",
         providers=providers,
@@ -129,14 +133,14 @@ def _point(
     view: View,
     slot: Slot,
     baseline: Slot | None,
-    current: dict[Key, Measures],
-    before: dict[Key, Measures],
+    current: dict[Key, Money],
+    before: dict[Key, Money],
     providers: list[str],
 ) -> ChartPoint:
     at = 1 if view.period.current.grain == "15min" else 0
     layers = [(provider, current[slot[at], provider]) for provider in providers if (slot[at], provider) in current]
-    sums = total([NOTHING, *(layer for _, layer in layers)])
-    matched = before.get((baseline[at],), NOTHING) if baseline else None
+    sums = total((layer for _, layer in layers), NO_MONEY)
+    matched = before.get((baseline[at],), NO_MONEY) if baseline else None
     return ChartPoint(
         day=slot[0],
         starts_at=shown_instant(slot[1]),
@@ -174,8 +178,8 @@ def _bucket_slots(view: View) -> list[tuple[Slot, Slot | None]]:
 
 
 def _top_projects(view: View) -> list[TopProject]:
-    by_project = view.spend(By.PROJECT)
-    spent = total([NOTHING, *by_project.values()]).metered_millicents
+    by_project = view.money(By.PROJECT)
+    spent = total(by_project.values(), NO_MONEY).metered_millicents
     known = projects(view.engine, view.workspace_id)
     return [
         TopProject(
@@ -190,7 +194,7 @@ def _top_projects(view: View) -> list[TopProject]:
 
 
 def _top_models(view: View, by_model: dict[Key, Measures]) -> list[TopModel]:
-    spent = total([NOTHING, *by_model.values()]).metered_millicents
+    spent = total(by_model.values(), NO_MONEY).metered_millicents
     top = ranked(by_model)[:TOP]
     names = model_names(view.marts, [(provider, model) for (provider, model), _ in top])
     return [

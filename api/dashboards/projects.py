@@ -11,7 +11,7 @@ from datetime import date
 from typing import Final
 
 from api.dashboards.control import device_names, projects
-from api.dashboards.measures import NOTHING, Measures, total
+from api.dashboards.measures import NO_MONEY, Measures, Money, total
 from api.dashboards.models.projects import (
     DayPoint,
     DaysPoint,
@@ -42,21 +42,21 @@ WEEK: Final = 7 * DAY
 
 def project_list(view: View) -> ProjectsAnswer:
     """Return every project of the workspace, those without spend in the period included."""
-    current, previous = view.spend(By.PROJECT), view.spend(By.PROJECT, span=view.period.previous)
+    current, previous = view.money(By.PROJECT), view.money(By.PROJECT, span=view.period.previous)
     withheld: dict[str, int] = {}
     for rows in view.withheld():
         withheld[rows.project] = withheld.get(rows.project, 0) + rows.requests
     known = projects(view.engine, view.workspace_id)
-    active = last_active_days(view.marts, view.workspace_id, view.filters)
+    active = last_active_days(view.marts, view.asking)
     named = {*known, *withheld, *active, *(key[0] for key in [*current, *previous])}
     if view.filters.projects:
         named &= set(view.filters.projects)
-    spent = total([NOTHING, *current.values()]).metered_millicents
-    shown = ranked({slug: current.get((slug,), NOTHING) for slug in named})
+    spent = total(current.values(), NO_MONEY).metered_millicents
+    shown = ranked({slug: current.get((slug,), NO_MONEY) for slug in named})
     return ProjectsAnswer(
-        **answer_fields(view, current.values(), withheld_requests=sum(withheld.values())),
+        **answer_fields(view),
         projects=[
-            _summary(view, slug, known.get(slug), sums, previous.get((slug,), NOTHING), spent, withheld, active)
+            _summary(view, slug, known.get(slug), sums, previous.get((slug,), NO_MONEY), spent, withheld, active)
             for slug, sums in shown
         ],
     )
@@ -66,8 +66,8 @@ def _summary(
     view: View,
     slug: str,
     project: Project | None,
-    sums: Measures,
-    before: Measures,
+    sums: Money,
+    before: Money,
     spent: int,
     withheld: Mapping[str, int],
     active: Mapping[str, date],
@@ -106,17 +106,17 @@ def project_view(view: View, slug: str) -> ProjectAnswer:
     project = projects(view.engine, view.workspace_id).get(slug)
     if project is None and not project_known(view.marts, view.workspace_id, slug):
         raise not_found("project_not_found", "No such project.")
-    by_day = view.spend(By.DAY)
-    sums = total([NOTHING, *by_day.values()])
-    before = total([NOTHING, *view.spend(span=view.period.previous).values()]).metered_millicents
+    by_day, by_model = view.money(By.DAY), view.spend(By.PROVIDER, By.MODEL)
+    sums = total(by_day.values(), NO_MONEY)
+    before = total(view.money(span=view.period.previous).values(), NO_MONEY).metered_millicents
     return ProjectAnswer(
-        **answer_fields(view, by_day.values()),
+        **answer_fields(view, by_model.values()),
         project=_project_shown(slug, project),
         previous_cost_usd=usd_from_millicents(before),
         change_percent=percent(sums.metered_millicents - before, before),
         spend_over_time=_over_time(view, by_day),
         by_device=_by_device(view, sums.metered_millicents),
-        by_model=_by_model(view, sums.metered_millicents),
+        by_model=_by_model(view, by_model, sums.metered_millicents),
         recent_requests=newest(view, RECENT_REQUESTS),
     )
 
@@ -133,7 +133,7 @@ def _project_shown(slug: str, project: Project | None) -> ProjectShown:
     )
 
 
-def _over_time(view: View, by_day: dict[Key, Measures]) -> SpendOverTime:
+def _over_time(view: View, by_day: dict[Key, Money]) -> SpendOverTime:
     sums = {day: part for (day,), part in by_day.items()}
     days = listed_days(view.period.current, view.period.today, sums)
 
@@ -144,18 +144,18 @@ def _over_time(view: View, by_day: dict[Key, Measures]) -> SpendOverTime:
         return [_days_point(starts_on, group, sums) for starts_on, group in groups.items()]
 
     return SpendOverTime(
-        daily=[_day_point(day, sums.get(day, NOTHING)) for day in days],
+        daily=[_day_point(day, sums.get(day, NO_MONEY)) for day in days],
         weekly=points(week_start),
         monthly=points(month_start),
     )
 
 
-def _day_point(day: date, sums: Measures) -> DayPoint:
+def _day_point(day: date, sums: Money) -> DayPoint:
     return DayPoint(**spend_fields(sums), cost_per_request_usd=cost_per_request(sums), day=day)
 
 
-def _days_point(starts_on: date, days: list[date], by_day: Mapping[date, Measures]) -> DaysPoint:
-    sums = total([NOTHING, *(by_day[day] for day in days if day in by_day)])
+def _days_point(starts_on: date, days: list[date], by_day: Mapping[date, Money]) -> DaysPoint:
+    sums = total((by_day[day] for day in days if day in by_day), NO_MONEY)
     return DaysPoint(
         **spend_fields(sums),
         cost_per_request_usd=cost_per_request(sums),
@@ -167,16 +167,16 @@ def _days_point(starts_on: date, days: list[date], by_day: Mapping[date, Measure
 
 def _by_device(view: View, spent: int) -> list[DeviceShare]:
     end = view.period.today + DAY
-    current = view.spend(By.DEVICE)
-    week = view.spend(By.DEVICE, span=days_span(end - WEEK, end, view.time_zone))
-    week_before = view.spend(By.DEVICE, span=days_span(end - 2 * WEEK, end - WEEK, view.time_zone))
+    current = view.money(By.DEVICE)
+    week = view.money(By.DEVICE, span=days_span(end - WEEK, end, view.time_zone))
+    week_before = view.money(By.DEVICE, span=days_span(end - 2 * WEEK, end - WEEK, view.time_zone))
     names = device_names(view.engine, view.workspace_id)
     seen: Iterable[str] = {key[0] for sums in (current, week, week_before) for key in sums}
-    shown = ranked({device: current.get((device,), NOTHING) for device in seen})
+    shown = ranked({device: current.get((device,), NO_MONEY) for device in seen})
 
-    def share(device: str, sums: Measures) -> DeviceShare:
-        this = week.get((device,), NOTHING).metered_millicents
-        last = week_before.get((device,), NOTHING).metered_millicents
+    def share(device: str, sums: Money) -> DeviceShare:
+        this = week.get((device,), NO_MONEY).metered_millicents
+        last = week_before.get((device,), NO_MONEY).metered_millicents
         return DeviceShare(
             **spend_fields(sums),
             device_id=device,
@@ -191,8 +191,7 @@ def _by_device(view: View, spent: int) -> list[DeviceShare]:
     return [share(device, sums) for device, sums in shown]
 
 
-def _by_model(view: View, spent: int) -> list[ModelShare]:
-    by_model = view.spend(By.PROVIDER, By.MODEL)
+def _by_model(view: View, by_model: dict[Key, Measures], spent: int) -> list[ModelShare]:
     names = model_names(view.marts, [(provider, model) for provider, model in by_model])
     return [
         ModelShare(

@@ -19,10 +19,10 @@ from api.dashboards.control import device_names
 from api.dashboards.cursor import encode_cursor
 from api.dashboards.models.requests import RequestsAnswer, RequestShown
 from api.dashboards.money import known_usd_from_millicents, known_usd_from_picousd
-from api.dashboards.periods import DAY, day_start
+from api.dashboards.periods import BUCKET, DAY, bucket_start, day_start
 from api.dashboards.queries import requests as request_queries
 from api.dashboards.queries.requests import Position, RequestRow
-from api.dashboards.queries.spend import days_with_requests
+from api.dashboards.queries.spend import KNOWN_KINDS, buckets_with_requests, days_with_requests
 from api.dashboards.search import Search
 from api.dashboards.shown import answer_fields
 from api.dashboards.view import View
@@ -31,7 +31,6 @@ from pipelines.lake.clock import iso_utc
 LIMIT_DEFAULT: Final = 100
 LIMIT_MAX: Final = 500
 METERED: Final = "metered"
-KNOWN_KINDS: Final = (METERED, "subscription_imputed", "imported")
 MONEY_FIELDS: Final = ("cost_usd", "subscription_imputed_usd", "imported_usd", "other_basis_usd")
 _SAME_IN_BOTH: Final = tuple(
     {field.name for field in dataclasses.fields(RequestRow)}
@@ -63,7 +62,7 @@ def request_page(view: View, page: Page) -> RequestsAnswer:
     cursor = encode_cursor(Position(last.requested_at, last.request_id)) if last else None
     names = device_names(view.engine, view.workspace_id)
     return RequestsAnswer(
-        **answer_fields(view, view.spend().values()),
+        **answer_fields(view),
         requests=[shown(view, row, names) for row in rows],
         limit=page.limit,
         search=page.search.text if page.search else None,
@@ -110,41 +109,48 @@ def day_bounds(view: View) -> list[tuple[Bounds, int]]:
     span = view.period.current
     if span.grain != "day":
         return [((span.starts_at, span.ends_at), 0)]
-    days = days_with_requests(view.marts, view.workspace_id, span, view.filters)
+    days = days_with_requests(view.marts, view.asking, span)
     zone = view.time_zone
     return [((day_start(day, zone), day_start(day + DAY, zone)), count) for day, count in days]
 
 
 def _rows(view: View, page: Page, wanted: int) -> list[RequestRow]:
-    bounds = _bounds(day_bounds(view), page, wanted)
-    if bounds is None:
-        return []
-    return request_queries.page(
-        view.marts,
-        view.workspace_id,
-        bounds,
-        view.filters,
-        limit=wanted,
-        after=page.after,
-        search=page.search,
-    )
-
-
-def _bounds(days: list[tuple[Bounds, int]], page: Page, wanted: int) -> Bounds | None:
-    """Return the shortest stretch sure to hold the page: facts are many, and most lie outside it."""
-    if page.after is not None:
-        days = [day for day in days if day[0][0] <= page.after.requested_at]
+    days = [piece for piece in day_bounds(view) if page.after is None or piece[0][0] <= page.after.requested_at]
     if not days:
-        return None
-    newest_day, oldest_day = days[0], days[-1]
-    if page.search is None:
-        certain = 0
-        for day in days if page.after is None else days[1:]:
-            certain += day[1]
-            if certain >= wanted:
-                oldest_day = day
-                break
-    return oldest_day[0][0], newest_day[0][1]
+        return []
+    bounds = days[-1][0][0], days[0][0][1]
+    if page.search is not None:
+        return request_queries.searched(
+            view.marts, view.workspace_id, bounds, view.filters, page.search, limit=wanted, after=page.after
+        )
+    bounds = _fewest_buckets(view, _fewest_days(days, page, wanted), page, wanted)
+    return request_queries.page(view.marts, view.workspace_id, bounds, view.filters, limit=wanted, after=page.after)
+
+
+def _fewest_days(days: list[tuple[Bounds, int]], page: Page, wanted: int) -> Bounds:
+    """Return the shortest run of whole days sure to hold the page: facts are many, and most lie outside it."""
+    certain, oldest = 0, days[-1][0]
+    for bounds, count in days if page.after is None else days[1:]:  # the cursor's own day may be used up
+        certain += count
+        if certain >= wanted:
+            oldest = bounds
+            break
+    return oldest[0], days[0][0][1]
+
+
+def _fewest_buckets(view: View, bounds: Bounds, page: Page, wanted: int) -> Bounds:
+    """Return the shortest run of whole buckets within `bounds` sure to hold the page, or all of them."""
+    starts_at, ends_at = bounds
+    if page.after is not None:
+        ends_at = min(ends_at, bucket_start(page.after.requested_at) + BUCKET)
+    certain = 0
+    buckets = buckets_with_requests(view.marts, view.asking, starts_at, ends_at)
+    for bucket, count in buckets:
+        if page.after is None or bucket + BUCKET <= page.after.requested_at:
+            certain += count
+        if certain >= wanted:
+            return bucket, ends_at
+    return starts_at, ends_at
 
 
 def _next_path(view: View, page: Page, cursor: str) -> str:

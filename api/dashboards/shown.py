@@ -11,7 +11,7 @@ from datetime import date
 from typing import TypedDict, TypeVar
 
 from api.dashboards.filters import Filters
-from api.dashboards.measures import NOTHING, Measures, total
+from api.dashboards.measures import NOTHING, M, Measures, Money, total
 from api.dashboards.models.answer import FiltersShown, PeriodShown, TokenKinds, Totals
 from api.dashboards.money import usd_from_millicents, usd_from_picousd, usd_per_request
 from api.dashboards.periods import DAY, Span
@@ -50,7 +50,7 @@ class AnswerFields(BuildFields):
     withheld_requests: int
 
 
-def spend_fields(measures: Measures) -> SpendFields:
+def spend_fields(measures: Money) -> SpendFields:
     """Return the monies and counts of some requests."""
     return SpendFields(
         cost_usd=usd_from_millicents(measures.metered_millicents),
@@ -89,7 +89,7 @@ def totals(measures: Measures) -> Totals:
     )
 
 
-def cost_per_request(measures: Measures) -> str | None:
+def cost_per_request(measures: Money) -> str | None:
     """Return metered spend by metered request of known cost."""
     return usd_per_request(measures.metered_millicents, measures.priced_metered_requests)
 
@@ -105,16 +105,15 @@ def build_fields(view: View) -> BuildFields:
     )
 
 
-def answer_fields(view: View, sums: Iterable[Measures], *, withheld_requests: int | None = None) -> AnswerFields:
-    """Return what every answer says about itself; `sums` are disjoint and cover the period."""
-    if withheld_requests is None:
-        withheld_requests = sum(rows.requests for rows in view.withheld())
+def answer_fields(view: View, sums: Iterable[Measures] | None = None) -> AnswerFields:
+    """Return what every answer says about itself; `sums`, when at hand, are disjoint and cover the period."""
+    parts = view.spend().values() if sums is None else sums
     return AnswerFields(
         **build_fields(view),
         period=_period(view.period.current),
         filters=filters_shown(view.filters),
-        totals=totals(total([NOTHING, *sums])),
-        withheld_requests=withheld_requests,
+        totals=totals(total(parts, NOTHING)),
+        withheld_requests=sum(rows.requests for rows in view.withheld()),
     )
 
 
@@ -132,7 +131,7 @@ def filters_shown(filters: Filters) -> FiltersShown:
     )
 
 
-def ranked(sums: dict[K, Measures]) -> list[tuple[K, Measures]]:
+def ranked(sums: dict[K, M]) -> list[tuple[K, M]]:
     """Return sums by metered spend, then requests, largest first, then by key."""
     return sorted(sums.items(), key=lambda item: (-item[1].metered_millicents, -item[1].requests, str(item[0])))
 

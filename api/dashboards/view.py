@@ -15,11 +15,11 @@ from sqlalchemy import Engine
 from api.auth import AuthenticatedWorkspace
 from api.dashboards.control import Standing
 from api.dashboards.filters import Filters
-from api.dashboards.measures import Measures
+from api.dashboards.measures import Measures, Money
 from api.dashboards.periods import Period, Span
 from api.dashboards.queries import spend as spend_queries
 from api.dashboards.queries.marts import Marts
-from api.dashboards.queries.spend import By, Key, WithheldRows
+from api.dashboards.queries.spend import Asking, By, Key, WithheldRows
 from pipelines.lake.clock import iso_utc
 
 
@@ -64,15 +64,22 @@ class View:
         instant = None if snapshot is None else snapshot.data_as_of
         return None if instant is None else iso_utc(instant)
 
-    def spend(self, *by: By, span: Span | None = None, filters: Filters | None = None) -> dict[Key, Measures]:
-        """Return sums of visible requests split by columns; of this view's span and filter unless others are given."""
-        return spend_queries.spend(
-            self.marts, self.workspace_id, self.time_zone, span or self.period.current, filters or self.filters, *by
-        )
+    @property
+    def asking(self) -> Asking:
+        """This view's workspace, zone and filter."""
+        return Asking(self.workspace_id, self.time_zone, self.filters)
 
-    def withheld(self, filters: Filters | None = None) -> list[WithheldRows]:
-        """Return how many requests of the span are withheld, by project and reason."""
-        return spend_queries.withheld(self.marts, self.workspace_id, self.period.current, filters or self.filters)
+    def spend(self, *by: By) -> dict[Key, Measures]:
+        """Return money and tokens of the view's visible requests split by columns."""
+        return spend_queries.spend(self.marts, self.asking, self.period.current, *by)
+
+    def money(self, *by: By, span: Span | None = None) -> dict[Key, Money]:
+        """Return money of the view's visible requests split by columns; of another span when given."""
+        return spend_queries.money(self.marts, self.asking, span or self.period.current, *by)
+
+    def withheld(self) -> list[WithheldRows]:
+        """Return how many requests of the view are withheld, by project and reason."""
+        return spend_queries.withheld(self.marts, self.asking, self.period.current)
 
     def path(self, *parts: str, filters: Filters | None = None) -> str:
         """Return the path of a page of this workspace, with a filter's query string."""

@@ -1,17 +1,15 @@
 """Transactions: one request, one transaction, committed here and nowhere else.
 
-Belongs here: `transaction` (the only commit of the control plane), `reading`, and the FastAPI dependency over them.
-Does not belong here: engine settings (`pipelines.lake.database`), queries. The landing ledger has its own commit point
-in `api.ingest`.
+Belongs here: `transaction` (the only commit of the control plane), `reading`, and the lock that orders transactions.
+Does not belong here: engine settings (`pipelines.lake.database`), FastAPI (`api.db.dependencies`), queries. The landing
+ledger has its own commit point in `api.ingest`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Annotated
 
-from fastapi import Depends, Request
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.orm import Session
 
@@ -43,23 +41,6 @@ def reading(engine: Engine) -> Generator[Session]:
     """Yield a session that only reads: on SQLite it takes no write lock and waits for nobody."""
     with Session(engine.execution_options(read_only=True), expire_on_commit=False) as session:
         yield session
-
-
-def unit_of_work(request: Request) -> Generator[Session]:
-    """Give a route its transaction."""
-    with transaction(request.app.state.engine) as session:
-        yield session
-
-
-def read_only_session(request: Request) -> Generator[Session]:
-    """Give a route that changes nothing its session."""
-    with reading(request.app.state.engine) as session:
-        yield session
-
-
-# Scope "function": the commit happens before the answer is sent, so that no answer promises what is not stored.
-Work = Annotated[Session, Depends(unit_of_work, scope="function")]
-Look = Annotated[Session, Depends(read_only_session, scope="function")]
 
 
 def lock_workspace(executor: Session | Connection, workspace_id: str) -> Plan:

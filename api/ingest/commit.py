@@ -160,7 +160,7 @@ def _receipt(connection: Connection, upload: Prepared, *, replayed: bool) -> Rec
             withheld=[],
             quarantined=[],
         )
-    by_project: Counter[str] = Counter(slug for slug in upload.table["project"].to_pylist() if slug is not None)
+    by_project: Counter[str] = Counter(slug for slug in upload.table["project"].to_pylist() if slug)
     reasons = observe_projects(
         connection,
         upload.sender.workspace_id,

@@ -7,7 +7,8 @@ belong here: anything that looks at a row (`columnar`, `rowwise`, `rules`).
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import contextmanager
 from typing import Final
 
 import zstandard
@@ -16,7 +17,42 @@ from api.errors import Refused
 
 BODY_CAP_BYTES: Final = 64 * 1024 * 1024
 """Largest body accepted, before and after decompression: about 80,000 records."""
+HELD_BYTES: Final = 256 * 1024 * 1024
+"""Bodies held by one process; judging one takes a few times its size for a moment."""
 _CHUNK: Final = 1024 * 1024
+
+
+class BodyBudget:
+    """Bytes of bodies one process holds at a time, so that many large uploads at once cannot exhaust its memory.
+
+    Used from the event loop only.
+    """
+
+    def __init__(self, limit: int = HELD_BYTES) -> None:
+        """Start with nothing held; `limit` is in bytes."""
+        self._limit = limit
+        self._held = 0
+
+    @contextmanager
+    def holding(self) -> Generator[Callable[[int], None]]:
+        """Yield a function that takes bytes; what it took is given back at the end.
+
+        Raises:
+            Refused: 503 from the function, when the limit would be passed.
+        """
+        taken = 0
+
+        def take(count: int) -> None:
+            nonlocal taken
+            if self._held + count > self._limit:
+                raise Refused(503, "busy", "Too many uploads at once; try again.", headers={"Retry-After": "2"})
+            self._held += count
+            taken += count
+
+        try:
+            yield take
+        finally:
+            self._held -= taken
 
 
 def too_large() -> Refused:
@@ -24,21 +60,25 @@ def too_large() -> Refused:
     return Refused(413, "body_too_large", f"The body is larger than {BODY_CAP_BYTES >> 20} MiB.")
 
 
-async def read_capped(chunks: AsyncIterator[bytes], declared: str | None, cap: int = BODY_CAP_BYTES) -> bytes:
+async def read_capped(
+    chunks: AsyncIterator[bytes], declared: str | None, take: Callable[[int], None], cap: int = BODY_CAP_BYTES
+) -> bytes:
     """Return the whole body, refusing it as soon as it is known to exceed `cap` bytes.
 
     Args:
         chunks: the body as it arrives.
         declared: the `Content-Length` header, if any; only used to refuse early.
+        take: reserves bytes as they arrive (`BodyBudget.holding`).
         cap: bytes.
 
     Raises:
-        Refused: 413.
+        Refused: 413, or 503 when too much is held already.
     """
     if declared is not None and declared.isdecimal() and int(declared[:20]) > cap:
         raise too_large()
     body = bytearray()
     async for chunk in chunks:
+        take(len(chunk))
         body += chunk
         if len(body) > cap:
             raise too_large()

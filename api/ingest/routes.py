@@ -10,6 +10,7 @@ acknowledgement needs is down the answer is 503 with Retry-After.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Final
 from uuid import UUID
@@ -23,7 +24,7 @@ from api.answers import decode_message, json_answer
 from api.auth import AuthenticatedDevice, CallingDevice, authenticate_device
 from api.errors import Refused, invalid
 from api.ingest import examples
-from api.ingest.envelope import decompress, read_capped
+from api.ingest.envelope import BODY_CAP_BYTES, BodyBudget, decompress, read_capped
 from api.ingest.group import BusyError, GroupCommitter
 from api.ingest.held_rows import HeldRows
 from api.ingest.prepare import Prepared, Sender, prepare
@@ -36,6 +37,7 @@ BODY_LEG_CAP_BYTES: Final = 2 * 1024 * 1024
 LONGEST_TOTALS_DAYS: Final = 3700
 _RETRY_SECONDS: Final = "5"
 
+_BUDGET: Final = BodyBudget()
 _BODY_LEG: Final = msgspec.json.Decoder(Body)
 
 router = APIRouter(prefix="/v1", tags=["daemon"])
@@ -60,10 +62,12 @@ async def upload_batch(request: Request) -> Response:
     Each record is landed, counted as a duplicate or set aside in quarantine with its reason; one bad record never
     fails the others. The body may be compressed with gzip or zstd.
     """
-    device, body = await _authenticated_body(request)
     try:
-        upload = await run_in_threadpool(_prepare, request, device, body)
-        receipt = await asyncio.wrap_future(_committer(request).submit(upload))
+        device = await _authenticated(request)
+        with _BUDGET.holding() as take:
+            body = await _body(request, take)
+            upload = await run_in_threadpool(_prepare, request, device, body)
+            receipt = await asyncio.wrap_future(_committer(request).submit(upload))
     except (BusyError, LandingUnavailableError, SQLAlchemyError, MemoryError):
         raise _unavailable() from None
     return json_answer(receipt)
@@ -83,8 +87,9 @@ async def upload_batch(request: Request) -> Response:
 )
 async def upload_body(request: Request, request_id: UUID) -> Response:
     """Answer whether the body was kept. This server keeps none; 425 while the call itself has not landed."""
-    device, body = await _authenticated_body(request, BODY_LEG_CAP_BYTES)
-    leg = decode_message(_BODY_LEG, body)
+    device = await _authenticated(request)
+    with _BUDGET.holding() as take:
+        leg = decode_message(_BODY_LEG, await _body(request, take, BODY_LEG_CAP_BYTES))
     if leg.request_id.lower() != str(request_id):
         raise invalid("The request_id is not the one in the path.")
     held = _held_rows(request)
@@ -143,18 +148,21 @@ def daemon_totals(
     return json_answer(DaemonTotals(rows=rows))
 
 
-async def _authenticated_body(request: Request, cap: int | None = None) -> tuple[AuthenticatedDevice, bytes]:
-    """Authenticate before a byte of the body is read, then read and decompress it under the cap."""
-    state = request.app.state
-    authorization = request.headers.get("authorization")
-    device = await run_in_threadpool(authenticate_device, state.engine, authorization, state.clock, note_seen=False)
-    declared = request.headers.get("content-length")
+async def _authenticated(request: Request) -> AuthenticatedDevice:
+    """Authenticate before a byte of the body is read."""
+    state, authorization = request.app.state, request.headers.get("authorization")
+    return await run_in_threadpool(authenticate_device, state.engine, authorization, state.clock, note_seen=False)
+
+
+async def _body(request: Request, take: Callable[[int], None], cap: int = BODY_CAP_BYTES) -> bytes:
+    """Read and decompress the body under a cap of bytes."""
+    body = await read_capped(request.stream(), request.headers.get("content-length"), take, cap)
     encoding = request.headers.get("content-encoding")
-    limits = {} if cap is None else {"cap": cap}
-    body = await read_capped(request.stream(), declared, **limits)
     if encoding is None:
-        return device, body
-    return device, await run_in_threadpool(decompress, body, encoding, **limits)
+        return body
+    plain = await run_in_threadpool(decompress, body, encoding, cap)
+    take(len(plain))
+    return plain
 
 
 def _prepare(request: Request, device: AuthenticatedDevice, body: bytes) -> Prepared:

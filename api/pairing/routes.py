@@ -17,8 +17,8 @@ from fastapi.concurrency import run_in_threadpool
 from api.answers import json_answer, message_body
 from api.audit import Actor, ActorType
 from api.auth import CallingDevice
+from api.db.dependencies import Look, Work
 from api.db.models import Device
-from api.db.session import Look, Work
 from api.devices import device_state, disconnect_device
 from api.openapi import describe
 from api.pairing.sessions import poll_pairing, start_pairing

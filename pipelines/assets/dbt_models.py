@@ -4,7 +4,8 @@ Belongs here: naming dbt's nodes for Dagster and turning their results into mate
 belong here: running dbt (`pipelines.dbt_runner`), whose process dagster-dbt's own resource would start anew each time.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
+from graphlib import TopologicalSorter
 from typing import Any
 
 import dagster as dg
@@ -25,7 +26,14 @@ class LayerTranslator(DagsterDbtTranslator):
 
 
 class DbtNames:
-    """Dagster's names of the manifest's nodes."""
+    """Dagster's names of the manifest's nodes.
+
+    Attributes:
+        assets: key of each model and seed, by dbt's unique id.
+        in_order: these keys, upstream before downstream, as Dagster wants them reported.
+        models: dbt's name behind each key.
+        checks: check of each test, by dbt's unique id.
+    """
 
     def __init__(self, manifest: Mapping[str, Any], translator: DagsterDbtTranslator) -> None:
         nodes: Mapping[str, Mapping[str, Any]] = manifest["nodes"]
@@ -34,6 +42,9 @@ class DbtNames:
             for unique_id, node in nodes.items()
             if node["resource_type"] in ("model", "seed")
         }
+        parents: Mapping[str, list[str]] = manifest["parent_map"]
+        ordered = TopologicalSorter({one: parents.get(one, []) for one in self.assets}).static_order()
+        self.in_order = [self.assets[one] for one in ordered if one in self.assets]
         self.models = {key: nodes[unique_id]["name"] for unique_id, key in self.assets.items()}
         tests = [unique_id for unique_id, node in nodes.items() if node["resource_type"] == "test"]
         keys = {one: get_asset_check_key_for_test(manifest, translator, one, project=None) for one in tests}
@@ -68,23 +79,28 @@ def dbt_models(manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
 
 
 def recorded(
-    run: DbtRun, names: DbtNames, assets: set[dg.AssetKey], checks: set[dg.AssetCheckKey]
+    run: DbtRun, names: DbtNames, assets: Set[dg.AssetKey], checks: Set[dg.AssetCheckKey]
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Turn dbt's results into Dagster's events.
 
     Args:
         run: what dbt did.
         names: Dagster's names for it.
-        assets: assets this run may report.
+        assets: assets this run is to report.
         checks: checks this run may report.
 
     Yields:
-        A materialisation per node built, a check result per test that ran.
+        A check result per test that ran and a materialisation per node built; after a good run also one, marked
+        unchanged, per node that did not have to be built, because Dagster skips whatever is downstream of a gap.
     """
-    for node in run.models:
-        key = names.assets.get(node.unique_id)
-        if node.is_good and key in assets:
-            yield dg.MaterializeResult(asset_key=key, metadata={"seconds": node.seconds})
+    built = {names.assets[node.unique_id]: node.seconds for node in run.models if node.is_good}
+    for key in names.in_order:
+        if key not in assets:
+            continue
+        if key in built:
+            yield dg.MaterializeResult(asset_key=key, metadata={"seconds": built[key]})
+        elif run.failure is None:
+            yield dg.MaterializeResult(asset_key=key, metadata={"unchanged": True})
     for node in run.tests:
         key = names.checks.get(node.unique_id)
         if key in checks and node.status != "skipped":

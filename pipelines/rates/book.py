@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cached_property
 
 PICOUSD_PER_TOKEN_PER_USD_MTOK = 1_000_000
 MAX_PICOUSD_PER_TOKEN = 1_800_000_000
@@ -61,11 +62,11 @@ class Rate:
     known_from: datetime = SINCE_EVER
     workspace_id: str | None = None
 
-    @property
+    @cached_property
     def rate_id(self) -> str:
         """Name of this price, made from its content: another price never has the same one, at any time."""
-        content = repr(astuple(replace(self, known_from=SINCE_EVER, source="")))
-        digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+        validity = f"{self.valid_from.isoformat()}/{self.valid_to.isoformat()}"
+        digest = hashlib.sha256(f"{self.workspace_id}|{validity}|{self.rates}".encode()).hexdigest()[:16]
         return f"{self.provider}/{self.model_ref}@{self.service_tier}>{self.context_over_tokens}#{digest}"
 
     def applies_at(self, instant: datetime) -> bool:

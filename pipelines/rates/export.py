@@ -67,7 +67,7 @@ def write_rate_book(path: Path, *, now: datetime, negotiated: Sequence[Rate] = (
     Returns:
         The book's version, see `rate_book_version`.
     """
-    known = {rate.rate_id: rate.known_from for rate in read_rate_book(path)} if path.exists() else {}
+    known = _known_from(path) if path.exists() else {}
     seed = [replace(rate, known_from=known.get(rate.rate_id, now)) for rate in seed_rates()]
     rates = [*seed, *negotiated]
     write_table(path, pa.Table.from_pylist([_row(rate) for rate in rates], schema=RATE_BOOK_SCHEMA))
@@ -88,6 +88,11 @@ def write_model_aliases(path: Path, pairs: Iterable[tuple[str, str]]) -> None:
 def read_rate_book(path: Path) -> list[Rate]:
     """Read a rate book back, row for row."""
     return [_rate(row) for row in pq.read_table(path).to_pylist()]
+
+
+def _known_from(path: Path) -> dict[str, datetime]:
+    columns = pq.read_table(path, columns=["rate_id", "known_from"])
+    return dict(zip(columns["rate_id"].to_pylist(), columns["known_from"].to_pylist(), strict=True))
 
 
 def _row(rate: Rate) -> dict[str, Any]:

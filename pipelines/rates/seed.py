@@ -161,7 +161,8 @@ def model_rates(wire_provider: str, ref: str, model: ModelInfo, *, with_tiers: b
                 yield Rate(wire_provider, ref, tier, over, valid_from, valid_to, rates, SOURCE)
 
 
-def seed_rates() -> list[Rate]:
+@cache
+def seed_rates() -> tuple[Rate, ...]:
     """Return the rate book as genai-prices knows it, for the providers that daemons report.
 
     Raises:
@@ -179,10 +180,10 @@ def seed_rates() -> list[Rate]:
     return _without_repeats(rates)
 
 
-def _without_repeats(rates: list[Rate]) -> list[Rate]:
+def _without_repeats(rates: list[Rate]) -> tuple[Rate, ...]:
     """Keep the first model of an id: the package's matcher also takes the first that matches."""
     unique: dict[tuple[object, ...], Rate] = {}
     for rate in rates:
         key = (rate.provider, rate.model_ref, rate.service_tier, rate.context_over_tokens, rate.valid_from)
         unique.setdefault(key, rate)
-    return list(unique.values())
+    return tuple(unique.values())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -11,6 +13,7 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.testclient import TestClient
 
+import api
 from pipelines.lake.paths import Home
 from tests.conftest import on_sqlite
 
@@ -20,7 +23,7 @@ pytestmark = on_sqlite
 def routes(app: FastAPI) -> list[tuple[str, str]]:
     """Method and path of every route."""
     return [
-        (method, str(found.path))
+        (method, str(found.path).replace(":path}", "}"))
         for found in iter_route_contexts(app.routes)
         for method in found.methods or ()
         if found.path and found.path != "/openapi.json"
@@ -173,3 +176,9 @@ def _references(value: object) -> list[str]:
     if isinstance(value, list):
         return [reference for part in value for reference in _references(part)]
     return []
+
+
+def test_the_room_readme_names_every_route_and_no_other(app: FastAPI) -> None:
+    readme = (Path(api.__file__).parent / "README.md").read_text()
+    named = set(re.findall(r"^\| `([A-Z]+) (/[^`]*)` \|", readme, re.MULTILINE))
+    assert named == set(routes(app))

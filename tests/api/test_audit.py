@@ -131,6 +131,16 @@ def test_the_changed_event_is_named(engine: Engine, chain: str) -> None:
     assert differences(engine, chain) == ["audit event 4: was changed after it was written"]
 
 
+def test_verify_names_the_workspace_whose_chain_is_broken(engine: Engine, chain: str, tenants: Tenants) -> None:
+    from api.cli.verify import verify_audit_chains
+
+    tenants.workspace("Other")
+    assert verify_audit_chains(engine) == (EVENTS + 2, [])
+    with transaction(engine) as session:
+        _at(4)(session, chain).details = "{}"
+    assert verify_audit_chains(engine)[1] == ["workspace acme-co: audit event 4: was changed after it was written"]
+
+
 def test_each_workspace_has_its_own_chain(engine: Engine, chain: str, tenants: Tenants) -> None:
     other = tenants.workspace("Other")
     with transaction(engine) as session:

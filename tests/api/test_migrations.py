@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
-from api.db.migrate import downgrade, upgrade
+from api.db.migrate import MIGRATIONS, NEWEST_REVISION, downgrade, upgrade
 from api.db.models import Base
 from pipelines.lake.database import open_database
 
@@ -66,6 +67,13 @@ def test_the_newest_revision_is_the_models_schema(empty: Engine) -> None:
     assert shape(empty) == {}
     Base.metadata.create_all(empty)
     assert migrated == shape(empty)
+
+
+def test_the_newest_revision_is_the_one_the_server_looks_for(empty: Engine) -> None:
+    upgrade(empty)
+    with empty.connect() as connection:
+        assert MigrationContext.configure(connection).get_current_revision() == NEWEST_REVISION
+    assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [NEWEST_REVISION]
 
 
 def test_the_landing_counter_has_its_row(empty: Engine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,8 @@ from api.db.session import reading, transaction
 from api.devices import revoke_device
 from api.errors import Refused
 from api.pairing.codes import ALPHABET, read_code
-from api.pairing.sessions import approve_pairing, deny_pairing
+from api.pairing.sessions import approve_pairing, deny_pairing, poll_pairing
+from daemon.wire.pairing import PairingPoll
 from pipelines.lake.clock import FixedClock
 from tests.api.conftest import GREETING, Machine, Tenants
 from tests.conftest import on_sqlite
@@ -68,6 +70,38 @@ def test_a_lost_answer_is_given_again_until_the_first_authenticated_call(
     with reading(engine) as session:
         assert session.scalars(select(PairingSession.sealed_token)).all() == [None]
         assert session.scalar(select(func.count()).select_from(SyncToken)) == 1
+
+
+def test_polls_at_once_are_all_given_the_one_token(
+    machine: Machine, tenants: Tenants, workspace_id: str, engine: Engine, clock: FixedClock
+) -> None:
+    machine.start()
+    tenants.approve(machine.code, workspace_id)
+    ask = PairingPoll(pairing_code=machine.code, poll_token=machine.poll_token)
+    with ThreadPoolExecutor(8) as pool:
+        states = list(pool.map(lambda _: poll_pairing(engine, ask, clock), range(16)))
+    assert len({state.api_key for state in states}) == 1
+    assert {state.status for state in states} == {"approved"}
+    with reading(engine) as session:
+        assert session.scalar(select(func.count()).select_from(SyncToken)) == 1
+
+
+def test_one_code_approved_at_once_by_many_pairs_once(
+    machine: Machine, tenants: Tenants, workspace_id: str, engine: Engine
+) -> None:
+    machine.start()
+
+    def approve(_number: int) -> str | None:
+        try:
+            return tenants.approve(machine.code, workspace_id)
+        except Refused:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        approved = [machine_id for machine_id in pool.map(approve, range(16)) if machine_id]
+    assert len(approved) == 1
+    with reading(engine) as session:
+        assert session.scalar(select(func.count()).select_from(Device)) == 1
 
 
 def test_no_secret_stands_in_the_database(

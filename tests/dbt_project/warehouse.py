@@ -26,13 +26,14 @@ QUIET = ["--quiet", "--no-write-json", "--log-level-file", "none"]
 
 
 @contextmanager
-def _environment(home: Path) -> Iterator[None]:
+def _environment(file: Path) -> Iterator[None]:
     wanted = {
-        "HALTON_WAREHOUSE": str(home / "warehouse.duckdb"),
-        "DBT_TARGET_PATH": str(home / "dbt" / "target"),
-        "DBT_LOG_PATH": str(home / "dbt" / "logs"),
+        "HALTON_WAREHOUSE": str(file),
+        "DBT_TARGET_PATH": str(file.parent / "dbt" / "target"),
+        "DBT_LOG_PATH": str(file.parent / "dbt" / "logs"),
         "DO_NOT_TRACK": "1",
     }
+    file.parent.mkdir(parents=True, exist_ok=True)
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:
@@ -43,15 +44,15 @@ def _environment(home: Path) -> Iterator[None]:
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
-def invoke(home: Path, arguments: list[str], manifest: Manifest | None = None) -> dbtRunnerResult:
-    """Run one dbt command against the home's warehouse."""
-    with _environment(home):
+def invoke(file: Path, arguments: list[str], manifest: Manifest | None = None) -> dbtRunnerResult:
+    """Run one dbt command against a warehouse file."""
+    with _environment(file):
         return dbtRunner(manifest=manifest).invoke([*QUIET, *arguments, *FOLDERS])
 
 
-def parse(home: Path) -> Manifest:
-    """Parse the project."""
-    result = invoke(home, ["parse"])
+def parse(folder: Path) -> Manifest:
+    """Parse the project; the manifest serves every warehouse whose file is named like the one parsed against."""
+    result = invoke(folder / "warehouse.duckdb", ["parse"])
     assert result.success, result.exception
     assert isinstance(result.result, Manifest)
     return result.result
@@ -62,17 +63,19 @@ class Warehouse:
     """One warehouse file, built from a lake.
 
     Attributes:
+        name: tells warehouses over the same lake apart.
         watermark: newest file_seq of the last good build.
     """
 
     lake: Lake
     manifest: Manifest
+    name: str = "warehouse"
     watermark: int = 0
 
     @property
     def path(self) -> Path:
         """The DuckDB file."""
-        return self.lake.root / "warehouse.duckdb"
+        return self.lake.root / self.name / "warehouse.duckdb"
 
     def run(self, command: str, *arguments: str, since: int | None = None) -> dbtRunnerResult:
         """Run a dbt command with a build's variables, whatever comes of it."""
@@ -81,7 +84,7 @@ class Warehouse:
             "since_file_seq": self.watermark if since is None else since,
             "keep_open": True,
         }
-        return invoke(self.lake.root, [command, "--vars", json.dumps(variables), *arguments], self.manifest)
+        return invoke(self.path, [command, "--vars", json.dumps(variables), *arguments], self.manifest)
 
     def build(self, *, full: bool = False, tested: bool = True, since: int | None = None) -> None:
         """Export and build, as a refresh does; every model and test must succeed.
@@ -109,14 +112,32 @@ class Warehouse:
             names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-    def totals(self, relation: str, measure: str, *by: str) -> dict[Any, int]:
-        """Sum a measure by columns; the key is a tuple, or the value of a single column."""
-        rows = self.query(f"select {', '.join(by)}, sum({measure}) as total from {relation} group by all")
-        return {(row[by[0]] if len(by) == 1 else tuple(row[b] for b in by)): int(row["total"]) for row in rows}
-
 
 def failures(result: dbtRunnerResult) -> list[str]:
     """Say what went wrong in a run."""
     nodes = getattr(result.result, "results", None) or []
     broken = [f"{n.node.name}: {n.message}" for n in nodes if str(n.status) not in ("success", "pass", "skipped")]
     return broken or [str(result.exception)]
+
+
+def differences(one: Warehouse, other: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
+    """Compare two warehouses row for row; the rows that are in one alone, by relation."""
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{one.path}' as one (read_only)")
+        connection.execute(f"attach '{other.path}' as other (read_only)")
+        sql = "select table_name from information_schema.tables where table_catalog = ? and table_type = 'BASE TABLE'"
+        tables = {
+            catalog: {row[0] for row in connection.execute(sql, [catalog]).fetchall()} for catalog in ("one", "other")
+        }
+        assert tables["one"] == tables["other"]
+        found = {table: connection.execute(_difference(table)).fetchall() for table in sorted(tables["one"])}
+    return {table: rows for table, rows in found.items() if rows}
+
+
+def _difference(table: str) -> str:
+    sides = [(a, b) for a, b in (("one", "other"), ("other", "one"))]
+    halves = [
+        f"(select '{a}', * from (select * from {a}.main.{table} except all select * from {b}.main.{table}))"
+        for a, b in sides
+    ]
+    return " union all ".join(halves)

@@ -40,7 +40,12 @@ def rollup_span(span: Span) -> tuple[list[str], Parameters]:
             "first_day": span.first_day,
             "end_day": span.end_day,
         }
-    return ["bucket_starts_at >= $starts_at", "bucket_starts_at < $ends_at"], _instants(span.starts_at, span.ends_at)
+    return bucket_span(span.starts_at, span.ends_at)
+
+
+def bucket_span(starts_at: datetime, ends_at: datetime) -> tuple[list[str], Parameters]:
+    """Return the time condition on 15-minute buckets, [starts_at, ends_at)."""
+    return ["bucket_starts_at >= $starts_at", "bucket_starts_at < $ends_at"], _instants(starts_at, ends_at)
 
 
 def fact_span(starts_at: datetime, ends_at: datetime) -> tuple[list[str], Parameters]:

@@ -82,7 +82,6 @@ def page(
     *,
     limit: int,
     after: Position | None = None,
-    search: Search | None = None,
 ) -> list[RequestRow]:
     """Return the newest `limit` visible requests in [bounds), those after `after` when it is given."""
     where, parameters = conditions.joined(
@@ -91,10 +90,45 @@ def page(
         conditions.rail(filters),
         ([conditions.VISIBLE], {}),
         _after(after),
-        ([], {}) if search is None else search.condition(),
     )
     statement = f"select {_COLUMNS} from fct_requests where {where} {_NEWEST_FIRST} limit $row_limit"  # noqa: S608
     return [_row(*row) for row in marts.rows(statement, {**parameters, "row_limit": limit})]
+
+
+def searched(
+    marts: Marts,
+    workspace_id: str,
+    bounds: tuple[datetime, datetime],
+    filters: Filters,
+    search: Search,
+    *,
+    limit: int,
+    after: Position | None = None,
+) -> list[RequestRow]:
+    """Return what `page` does of the requests a search finds: first which they are, then their columns."""
+    where, parameters = conditions.joined(
+        conditions.workspace(workspace_id),
+        conditions.fact_span(*bounds),
+        conditions.rail(filters),
+        ([conditions.VISIBLE], {}),
+        _after(after),
+        search.condition(),
+    )
+    found = marts.rows(
+        f"select requested_at, request_id from fct_requests where {where} {_NEWEST_FIRST} limit $row_limit",  # noqa: S608
+        {**parameters, "row_limit": limit},
+    )
+    if not found:
+        return []
+    chosen, named = conditions.joined(
+        conditions.workspace(workspace_id),
+        (
+            ["requested_at between $oldest and $newest", "request_id in (select unnest($request_ids::uuid[]))"],
+            {"oldest": found[-1][0], "newest": found[0][0], "request_ids": [row[1] for row in found]},
+        ),
+    )
+    rows = marts.rows(f"select {_COLUMNS} from fct_requests where {chosen} {_NEWEST_FIRST}", named)  # noqa: S608
+    return [_row(*row) for row in rows]
 
 
 def stream(
@@ -119,12 +153,18 @@ def stream(
 
 def one(marts: Marts, workspace_id: str, request_id: uuid.UUID) -> dict[str, Any] | None:
     """Return one request, withheld or not, with every column by name; None when the workspace has none such."""
-    where, parameters = conditions.joined(
-        conditions.workspace(workspace_id), (["request_id = $request_id"], {"request_id": request_id})
-    )
+    wanted: tuple[list[str], conditions.Parameters] = (["request_id = $request_id"], {"request_id": request_id})
+    where, parameters = conditions.joined(conditions.workspace(workspace_id), wanted)
+    # When it was made tells which part of the files holds its columns; reading all of everybody's would be slow.
+    made = marts.rows(f"select requested_at from fct_requests where {where} limit 1", parameters)  # noqa: S608
+    if not made:
+        return None
     columns = f"*, {_PROVIDER_REQUEST_ID} as provider_request_id"
-    found = marts.records(f"select {columns} from fct_requests where {where} limit 1", parameters)  # noqa: S608
-    return found[0] if found else None
+    found = marts.records(
+        f"select {columns} from fct_requests where {where} and requested_at = $requested_at limit 1",  # noqa: S608
+        {**parameters, "requested_at": made[0][0]},
+    )
+    return found[0]
 
 
 def row_of(columns: Mapping[str, Any]) -> RequestRow:

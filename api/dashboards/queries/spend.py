@@ -6,13 +6,14 @@ Belongs here: every total, series and ranking, all from `mart_spend_daily` (whol
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, Final
 
 from api.dashboards.filters import Filters
-from api.dashboards.measures import MEASURE_COUNT, Measures, total
+from api.dashboards.measures import NO_MONEY, NOTHING, TOKEN_MEASURES, M, Measures, Money, total
 from api.dashboards.periods import Span, local_day
 from api.dashboards.queries import conditions
 from api.dashboards.queries.marts import Marts, Row
@@ -22,6 +23,7 @@ class By(StrEnum):
     """Columns a sum can be split by. DAY is the workspace's local day; BUCKET needs a span of 15-minute grain."""
 
     DAY = "local_day"
+    MONTH = "local_month"
     BUCKET = "bucket_starts_at"
     PROVIDER = "provider"
     MODEL = "model"
@@ -29,61 +31,102 @@ class By(StrEnum):
     DEVICE = "device_id"
 
 
+KNOWN_KINDS: Final = ("metered", "subscription_imputed", "imported")
 Key = tuple[Any, ...]
 """Values of the `By` columns: text for names and ids, `date` for DAY, aware UTC `datetime` for BUCKET."""
 
 _TABLES: Final = {"day": "marts.mart_spend_daily", "15min": "marts.mart_spend_15min"}
-
-# Column order is that of Measures.
-_MEASURES: Final = """
-    coalesce(sum(requests), 0),
-    coalesce(sum(unpriced_requests), 0),
-    coalesce(sum(unrated_requests), 0),
-    coalesce(sum(error_requests), 0),
-    coalesce(sum(requests - unpriced_requests) filter (where spend_kind = 'metered'), 0),
-    coalesce(sum(cost_logged_millicents) filter (where spend_kind = 'metered'), 0),
-    coalesce(sum(cost_priced_picousd) filter (where spend_kind = 'metered'), 0),
-    coalesce(sum(cost_logged_millicents) filter (where spend_kind = 'subscription_imputed'), 0),
-    coalesce(sum(cost_logged_millicents) filter (where spend_kind = 'imported'), 0),
-    coalesce(sum(cost_logged_millicents)
-        filter (where spend_kind not in ('metered', 'subscription_imputed', 'imported')), 0),
-    coalesce(sum(input_tokens), 0),
-    coalesce(sum(output_tokens), 0),
-    coalesce(sum(thinking_tokens), 0),
-    coalesce(sum(cached_tokens), 0),
-    coalesce(sum(cache_write_tokens), 0),
-    coalesce(sum(uncached_input_tokens), 0),
-    coalesce(sum(cache_read_tokens), 0),
-    coalesce(sum(cache_write_5m_tokens), 0),
-    coalesce(sum(cache_write_1h_tokens), 0),
-    coalesce(sum(billable_output_tokens), 0)
-"""
+_MONTHLY: Final = "marts.mart_spend_monthly"
+_MONEY_SUMS: Final = (
+    "sum(requests), sum(unpriced_requests), sum(unrated_requests), sum(error_requests),"
+    " sum(cost_logged_millicents), sum(cost_priced_picousd)"
+)
+_MONEY_COLUMNS: Final = 6
+_TOKEN_SUMS: Final = ", ".join(f"sum({name})" for name in TOKEN_MEASURES)
+_Condition = tuple[list[str], conditions.Parameters]
 
 
-def spend(
-    marts: Marts, workspace_id: str, time_zone: str, span: Span, filters: Filters, *by: By
-) -> dict[Key, Measures]:
-    """Return the sums of the visible requests of a span, split by the given columns.
+@dataclass(frozen=True)
+class Asking:
+    """Whose sums are asked for.
+
+    Attributes:
+        workspace_id: UUID text.
+        time_zone: zone of its local days.
+        filters: the multi-selects; the range is the span's business.
+    """
+
+    workspace_id: str
+    time_zone: str
+    filters: Filters
+
+
+def spend(marts: Marts, asking: Asking, span: Span, *by: By) -> dict[Key, Measures]:
+    """Return money and tokens of the visible requests of a span, split by the given columns.
 
     Returns:
         Sums by key; keys without a request are missing. Without columns the one key is `()`.
     """
-    columns = [By.BUCKET if column is By.DAY and span.grain == "15min" else column for column in by]
-    names = ", ".join(columns)
+    return _sums(marts, asking, _TABLES[span.grain], conditions.rollup_span(span), _columns(span, by), NOTHING)
+
+
+def money(marts: Marts, asking: Asking, span: Span, *by: By) -> dict[Key, Money]:
+    """Return what `spend` does, without tokens: half the work."""
+    return _sums(marts, asking, _TABLES[span.grain], conditions.rollup_span(span), _columns(span, by), NO_MONEY)
+
+
+def money_by_month(marts: Marts, asking: Asking, first: date, last: date) -> dict[date, Money]:
+    """Return the money of whole local months by their first day, from that of `first` to that of `last`."""
+    months: _Condition = (
+        ["local_month between $first_month and $last_month"],
+        {"first_month": first, "last_month": last},
+    )
+    found = _sums(marts, asking, _MONTHLY, months, [(By.MONTH, By.MONTH)], NO_MONEY)
+    return {month: sums for (month,), sums in found.items()}
+
+
+def _columns(span: Span, by: Sequence[By]) -> list[tuple[By, By]]:
+    """Return each asked column with the one of the roll-up it is made from."""
+    return [(column, By.BUCKET if column is By.DAY and span.grain == "15min" else column) for column in by]
+
+
+def _sums(
+    marts: Marts, asking: Asking, table: str, when: _Condition, columns: Sequence[tuple[By, By]], nothing: M
+) -> dict[Key, M]:
+    names = ", ".join(["spend_kind", *(stored for _, stored in columns)])
     where, parameters = conditions.joined(
-        conditions.workspace(workspace_id),
-        conditions.rollup_span(span),
-        conditions.rail(filters),
+        conditions.workspace(asking.workspace_id),
+        when,
+        conditions.rail(asking.filters),
         ([conditions.VISIBLE], {}),
     )
-    selected = f"{names}, {_MEASURES}" if names else _MEASURES
-    grouped = f"group by {names}" if names else ""
-    statement = f"select {selected} from {_TABLES[span.grain]} where {where} {grouped}"  # noqa: S608 - fixed fragments
-    found: dict[Key, list[Measures]] = {}
+    sums = f"{_MONEY_SUMS}, {_TOKEN_SUMS}" if isinstance(nothing, Measures) else _MONEY_SUMS
+    statement = f"select {names}, {sums} from {table} where {where} group by {names}"  # noqa: S608 - fixed fragments
+    found: dict[Key, list[M]] = {}
     for row in marts.rows(statement, parameters):
-        key = tuple(_value(column, value, time_zone) for column, value in zip(by, row, strict=False))
-        found.setdefault(key, []).append(_measures(row))
-    return {key: total(parts) for key, parts in found.items() if any(part.requests for part in parts)}
+        values = row[1 : 1 + len(columns)]
+        key = tuple(_value(asked, value, asking.time_zone) for (asked, _), value in zip(columns, values, strict=True))
+        measured = type(nothing)(*_money(row[0], row[1 + len(columns) :]), *row[1 + len(columns) + _MONEY_COLUMNS :])
+        found.setdefault(key, []).append(measured)
+    return {key: total(parts, nothing) for key, parts in found.items()}
+
+
+def _money(kind: str, sums: Row) -> tuple[int, ...]:
+    """Return the fields of `Money`, in order, of requests of one spend kind."""
+    requests, unpriced, unrated, errors, millicents, picousd = sums[:_MONEY_COLUMNS]
+    metered = kind == "metered"
+    return (
+        requests,
+        unpriced,
+        unrated,
+        errors,
+        requests - unpriced if metered else 0,
+        millicents if metered else 0,
+        picousd if metered else 0,
+        millicents if kind == "subscription_imputed" else 0,
+        millicents if kind == "imported" else 0,
+        millicents if kind not in KNOWN_KINDS else 0,
+    )
 
 
 @dataclass(frozen=True)
@@ -95,12 +138,12 @@ class WithheldRows:
     requests: int
 
 
-def withheld(marts: Marts, workspace_id: str, span: Span, filters: Filters) -> list[WithheldRows]:
+def withheld(marts: Marts, asking: Asking, span: Span) -> list[WithheldRows]:
     """Return how many requests of a span are withheld, by project and reason."""
     where, parameters = conditions.joined(
-        conditions.workspace(workspace_id),
+        conditions.workspace(asking.workspace_id),
         conditions.rollup_span(span),
-        conditions.rail(filters),
+        conditions.rail(asking.filters),
         (["withheld_reason is not null"], {}),
     )
     statement = f"""
@@ -110,28 +153,40 @@ def withheld(marts: Marts, workspace_id: str, span: Span, filters: Filters) -> l
     return [WithheldRows(*row) for row in marts.rows(statement, parameters)]
 
 
-def last_active_days(marts: Marts, workspace_id: str, filters: Filters) -> dict[str, date]:
+def last_active_days(marts: Marts, asking: Asking) -> dict[str, date]:
     """Return the last local day with a visible request by project, over all time."""
     where, parameters = conditions.joined(
-        conditions.workspace(workspace_id), conditions.rail(filters), ([conditions.VISIBLE], {})
+        conditions.workspace(asking.workspace_id), conditions.rail(asking.filters), ([conditions.VISIBLE], {})
     )
     statement = f"select project, max(local_day) from {_TABLES['day']} where {where} group by project"  # noqa: S608
     return dict(marts.rows(statement, parameters))
 
 
-def days_with_requests(marts: Marts, workspace_id: str, span: Span, filters: Filters) -> list[tuple[date, int]]:
+def days_with_requests(marts: Marts, asking: Asking, span: Span) -> list[tuple[date, int]]:
     """Return (local day, visible requests) of a span of whole days, newest first: an index into the facts."""
+    return _counts(marts, asking, _TABLES["day"], By.DAY, conditions.rollup_span(span))
+
+
+def buckets_with_requests(
+    marts: Marts, asking: Asking, starts_at: datetime, ends_at: datetime
+) -> list[tuple[datetime, int]]:
+    """Return (15-minute bucket, visible requests) of [starts_at, ends_at), newest first: a finer index."""
+    counted = _counts(marts, asking, _TABLES["15min"], By.BUCKET, conditions.bucket_span(starts_at, ends_at))
+    return [(bucket.replace(tzinfo=UTC), count) for bucket, count in counted]
+
+
+def _counts(marts: Marts, asking: Asking, table: str, column: By, when: _Condition) -> list[tuple[Any, int]]:
     where, parameters = conditions.joined(
-        conditions.workspace(workspace_id),
-        conditions.rollup_span(span),
-        conditions.rail(filters),
+        conditions.workspace(asking.workspace_id),
+        when,
+        conditions.rail(asking.filters),
         ([conditions.VISIBLE], {}),
     )
     statement = f"""
-        select local_day, sum(requests) from {_TABLES["day"]} where {where}
-        group by local_day having sum(requests) > 0 order by local_day desc
+        select {column}, sum(requests) from {table} where {where}
+        group by {column} having sum(requests) > 0 order by {column} desc
     """  # noqa: S608 - fixed fragments
-    return [(day, count) for day, count in marts.rows(statement, parameters)]
+    return [(value, count) for value, count in marts.rows(statement, parameters)]
 
 
 def distinct(marts: Marts, workspace_id: str, *by: By) -> list[Key]:
@@ -145,16 +200,12 @@ def distinct(marts: Marts, workspace_id: str, *by: By) -> list[Key]:
     ]
 
 
-def folded(sums: dict[Key, Measures], *positions: int) -> dict[Key, Measures]:
-    """Return the sums with their keys reduced to the given positions."""
-    groups: dict[Key, list[Measures]] = {}
-    for key, measures in sums.items():
-        groups.setdefault(tuple(key[position] for position in positions), []).append(measures)
-    return {key: total(parts) for key, parts in groups.items()}
-
-
-def _measures(row: Row) -> Measures:
-    return Measures(*row[-MEASURE_COUNT:])
+def folded(sums: dict[Key, Money], position: int) -> dict[Any, Money]:
+    """Return the sums by one part of their keys."""
+    groups: dict[Any, list[Money]] = {}
+    for key, part in sums.items():
+        groups.setdefault(key[position], []).append(part)
+    return {key: total(parts, NO_MONEY) for key, parts in groups.items()}
 
 
 def _value(column: By, value: Any, time_zone: str) -> Any:

@@ -17,7 +17,10 @@ priced_models as (
 landed_rates as (
     select
         rate_book.*,
-        case when rate_book.context_over_tokens = 0 then 0 else rate_book.context_over_tokens + 1 end as context_from_tokens
+        case
+            when rate_book.context_over_tokens = 0 then 0
+            else rate_book.context_over_tokens + 1
+        end as context_from_tokens
     from rate_book
     inner join priced_models
         on
