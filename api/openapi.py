@@ -70,18 +70,22 @@ def describe(
         status: _content(answer_description, answer, example),
         **extra_responses,
     }
-    extra: dict[str, Any] = {}
-    if message is not None:
-        extra["requestBody"] = {"required": True, **_body(message, message_example)}
-    if bearer:
-        extra["security"] = [{bearer: []}]
     return {
         "summary": summary,
         "responses": responses,
         "status_code": status,
         "response_model": None,
-        "openapi_extra": extra,
+        "openapi_extra": _asked(message, message_example, bearer),
     }
+
+
+def _asked(message: type[msgspec.Struct] | None, example: Any, bearer: str | None) -> dict[str, Any]:
+    asked: dict[str, Any] = {}
+    if message is not None:
+        asked["requestBody"] = {"required": True, **_body(message, example)}
+    if bearer:
+        asked["security"] = [{bearer: []}]
+    return asked
 
 
 def schema_reference(struct: type[msgspec.Struct]) -> dict[str, str]:

@@ -103,19 +103,20 @@ def _break_with(
     base: BuildInputs, now: BuildInputs, ledger_at_base: str, calendar_at_base: dict[str, str]
 ) -> str | None:
     """Return why rows that were built already would come out differently now; None when they would not."""
-    if ledger_at_base != base.ledger:
-        return "landing files that were built already are no longer the same"
-    if now.project != base.project:
-        return "the dbt project or its tools changed"
-    if now.rate_book != base.rate_book:
-        return "the rate book changed"
-    if any(now.models.get(name) != priced_as for name, priced_as in base.models.items()):
-        return "a model that was seen before is priced as another one now"
-    if any(now.time_zones.get(key, zone) != zone for key, zone in base.time_zones.items()):
-        return "a workspace's time zone changed"
-    if any(calendar_at_base.get(zone, digest) != digest for zone, digest in base.calendar.items()):
-        return "the rules of a time zone changed"
-    return None
+    reasons = {
+        "landing files that were built already are no longer the same": ledger_at_base != base.ledger,
+        "the dbt project or its tools changed": now.project != base.project,
+        "the rate book changed": now.rate_book != base.rate_book,
+        "a model that was seen before is priced as another one now": _contradicts(base.models, now.models),
+        "a workspace's time zone changed": _contradicts(base.time_zones, now.time_zones),
+        "the rules of a time zone changed": _contradicts(base.calendar, calendar_at_base),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _contradicts(before: dict[str, str], now: dict[str, str]) -> bool:
+    """Whether a key that is in both has another value now."""
+    return any(now.get(key, value) != value for key, value in before.items())
 
 
 def ledger_digest(landed: Iterable[LandedFileRow], up_to: int) -> str:

@@ -57,10 +57,12 @@ def day_start(zone: ZoneInfo, day: date) -> datetime:
 
 
 def local_days(time_zone: str, first: date, last: date) -> Iterator[LocalDay]:
-    """Yield the days of a zone from `first` to `last`, both included.
+    """Yield the days of a zone.
 
     Args:
         time_zone: IANA name.
+        first: first local day.
+        last: last local day, included.
 
     Raises:
         zoneinfo.ZoneInfoNotFoundError: no such zone.

@@ -108,6 +108,25 @@ class DbtRun:
         return f"{first.kind.replace('_', ' ')} {first.name} failed: {_one_line(first.message)}{others}"
 
 
+@dataclass(frozen=True)
+class ParsedProject:
+    """A project as dbt understood it. Nothing in it depends on the home: databases have the same name in each.
+
+    Attributes:
+        digest: of the sources it was parsed from.
+        manifest: dbt's own object.
+        as_written: the content of `manifest.json`.
+    """
+
+    digest: str
+    manifest: Manifest
+    as_written: Mapping[str, Any]
+
+
+# By project folder: what this process has parsed.
+_parsed_projects: dict[Path, ParsedProject] = {}
+
+
 class DbtRunner:
     """dbt over one project and home, warm between invocations."""
 
@@ -120,9 +139,6 @@ class DbtRunner:
         """
         self._home = home
         self.project = project
-        self._manifest: Manifest | None = None
-        self._manifest_digest = ""
-        self._manifest_json: dict[str, Any] | None = None
 
     def project_digest(self) -> str:
         """Return a digest of the project's sources and of the tools that run them."""
@@ -136,25 +152,31 @@ class DbtRunner:
         return whole.hexdigest()
 
     def manifest(self) -> Manifest:
-        """Return the parsed project, parsing it when it is new or its files changed.
+        """Return the parsed project, parsing it when it is new to this process or its files changed.
 
         Raises:
             DbtParseError: the project does not parse; the message is dbt's.
         """
+        return self._parsed().manifest
+
+    def manifest_json(self) -> Mapping[str, Any]:
+        """Return the manifest as dbt writes it to disk.
+
+        Raises:
+            DbtParseError: the project does not parse; the message is dbt's.
+        """
+        return self._parsed().as_written
+
+    def _parsed(self) -> ParsedProject:
         digest = self.project_digest()
-        if self._manifest is None or digest != self._manifest_digest:
+        parsed = _parsed_projects.get(self.project)
+        if parsed is None or parsed.digest != digest:
             outcome = self._invoke(None, ["parse", "--write-json"], self._home.warehouse)
             if not outcome.success:
                 raise DbtParseError(_one_line(str(outcome.exception or outcome.result)))
-            self._manifest, self._manifest_digest, self._manifest_json = outcome.result, digest, None
-        return self._manifest
-
-    def manifest_json(self) -> dict[str, Any]:
-        """Return the manifest as dbt writes it to disk, parsing the project first when needed. Not to be changed."""
-        self.manifest()
-        if self._manifest_json is None:
-            self._manifest_json = json.loads((self._home.dbt / "target" / "manifest.json").read_bytes())
-        return self._manifest_json
+            written = json.loads((self._home.dbt / "target" / "manifest.json").read_bytes())
+            parsed = _parsed_projects[self.project] = ParsedProject(digest, outcome.result, written)
+        return parsed
 
     def run(self, command: Sequence[str], warehouse: Path, variables: Mapping[str, Any]) -> DbtRun:
         """Run one dbt command, such as `["build", "--full-refresh"]`.
@@ -228,7 +250,8 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 
 def _forget_compiled(manifest: Manifest) -> None:
     """Undo what compiling left in the nodes: a second run would take injected CTEs as they were in the first."""
-    for node in manifest.nodes.values():
+    nodes: list[Any] = list(manifest.nodes.values())
+    for node in nodes:
         if getattr(node, "compiled", False):
             node.compiled = False
             node.compiled_code = None

@@ -1,7 +1,7 @@
 """Which dbt nodes an incremental build has to run: those downstream of what changed.
 
-Belongs here: walking the manifest. Does not belong here: finding out what changed (`pipelines.build_inputs`) and running
-anything (`pipelines.dbt_runner`).
+Belongs here: walking the manifest. Does not belong here: finding out what changed
+(`pipelines.build_inputs`), and running anything (`pipelines.dbt_runner`).
 """
 
 from __future__ import annotations

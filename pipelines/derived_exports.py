@@ -41,7 +41,7 @@ class Calendar:
         """Return, per zone, a digest of its days up to `up_to`: when each begins and ends."""
         days = self.days.filter(compute.less_equal(self.days["local_day"], pa.scalar(up_to)))
         digests: dict[str, str] = {}
-        for zone in sorted(set(days["time_zone"].to_pylist())):
+        for zone in sorted({str(one) for one in days["time_zone"].to_pylist()}):
             one = days.filter(compute.equal(days["time_zone"], zone))
             bounds = [one[name].cast(pa.int64()).to_pylist() for name in ("starts_at", "ends_at")]
             digests[zone] = hashlib.sha256(repr(bounds).encode()).hexdigest()

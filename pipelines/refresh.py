@@ -47,7 +47,7 @@ class RefreshResult:
     seconds: float
 
 
-def refresh(home: Home, engine: Engine, clock: Clock, full: bool = False) -> RefreshResult:  # noqa: FBT001, FBT002 - published signature
+def refresh(home: Home, engine: Engine, clock: Clock, full: bool = False) -> RefreshResult:  # noqa: FBT001 - as the commands call it
     """Build what changed and publish it; with nothing changed, name the current build.
 
     Runs are recorded in the home's Dagster history. Waits for another refresh of the same home to end first.

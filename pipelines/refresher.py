@@ -99,8 +99,8 @@ def _one_round(home: Home, engine: Engine, clock: Clock, pace: Pace) -> None:
         result = refresh(home, engine, clock)
     except (RefreshFailed, SQLAlchemyError) as fault:
         wait = pace.failed(clock.now())
-        _log.error("refresh failed, next try in %d s: %s", wait.total_seconds(), fault)  # noqa: TRY400 - the reason is plain
-    except Exception:
+        _log.error("refresh failed, next try in %d s: %s", wait.total_seconds(), fault)
+    except Exception:  # noqa: BLE001 - the loop outlives any one build
         wait = pace.failed(clock.now())
         _log.exception("refresh failed unexpectedly, next try in %d s", wait.total_seconds())
     else:

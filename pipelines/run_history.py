@@ -1,7 +1,7 @@
-"""Dagster's memory of runs: its instance in the home, and storage quick enough for a run every few seconds.
+"""Dagster's memory of runs: its instance in the home, with storage quick enough for a run every few seconds.
 
-Belongs here: `dagster.yaml`, the instance, the SQLite storages and forgetting old runs. Does not belong here: assets and
-jobs (`pipelines.assets`).
+Belongs here: `dagster.yaml`, the instance, the SQLite storages and forgetting old runs. Does not belong here: assets
+and jobs (`pipelines.assets`).
 
 Dagster's own SQLite storages open a new engine for every event: 5 s for a run of 270 events where these take 0.6 s,
 with one pooled engine each. The history can be lost without loss of data, so commits do not wait for the disk.
@@ -20,14 +20,15 @@ from typing import Any, Final
 os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 
-import sqlalchemy as sa  # noqa: E402
-from dagster import DagsterInstance, DagsterRunStatus, RunsFilter  # noqa: E402
-from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage  # noqa: E402
-from dagster._core.storage.runs import SqliteRunStorage  # noqa: E402
-from dagster._serdes import ConfigurableClassData  # noqa: E402
+import sqlalchemy as sa
+from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
+from dagster._core.storage.runs import SqliteRunStorage
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy import event
 
-from pipelines.durable_files import write_if_changed  # noqa: E402
-from pipelines.lake.paths import Home  # noqa: E402
+from pipelines.durable_files import write_if_changed
+from pipelines.lake.paths import Home
 
 RUNS_KEPT: Final = 500
 _RUNS_FORGOTTEN_AT_ONCE: Final = 50
@@ -67,7 +68,7 @@ def _pooled_engine(url: str) -> sa.Engine:
     def relax(connection: Any, _record: object) -> None:
         connection.execute("PRAGMA synchronous=OFF")
 
-    sa.event.listen(engine, "connect", relax)
+    event.listen(engine, "connect", relax)
     return engine
 
 

@@ -71,7 +71,7 @@ def write_segment(connection: duckdb.DuckDBPyConnection, home: Home, select: str
     temporary = temporary_beside(home.segments / "segment.parquet")
     try:
         copied = connection.execute(
-            f"copy (select * from ({select}) order by {_ORDER}) to {quoted(temporary)}"
+            f"copy (from ({select}) order by {_ORDER}) to {quoted(temporary)}"
             " (format parquet, compression zstd, row_group_size 122880)"
         ).fetchall()
         digest = sha256_of_file(temporary)
@@ -97,7 +97,7 @@ def merge_segments(connection: duckdb.DuckDBPyConnection, home: Home, segments: 
     kept = [one for one in segments if one.row_count > 0] or list(segments[:1])
     while group := _mergeable(kept):
         files = ", ".join(quoted(home.segments / one.name) for one in group)
-        merged = write_segment(connection, home, f"select * from read_parquet([{files}])")
+        merged = write_segment(connection, home, f"from read_parquet([{files}])")
         kept = [one for one in kept if one not in group] + [merged]
     return sorted(kept, key=lambda one: (-one.level, one.name))
 

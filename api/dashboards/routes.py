@@ -24,6 +24,7 @@ from api.dashboards.models.overview import OverviewAnswer
 from api.dashboards.models.projects import ProjectAnswer, ProjectsAnswer
 from api.dashboards.models.requests import RequestsAnswer
 from api.dashboards.models.trace import TraceAnswer
+from api.dashboards.models.trace_example import TRACE
 from api.dashboards.overview import overview
 from api.dashboards.parameters import PagedCall, RailCall, SearchingCall, WantedPage, WantedSearch
 from api.dashboards.projects import project_list, project_view
@@ -155,7 +156,7 @@ def get_requests_csv(call: SearchingCall, search: WantedSearch) -> Response:
     **describe(
         "One request and its provenance",
         answer=TraceAnswer,
-        example=examples.TRACE,
+        example=TRACE,
         answer_description="The request",
         refusals=(404,),
         bearer="api_key",

@@ -4,12 +4,13 @@ Belongs here: naming dbt's nodes for Dagster and turning their results into mate
 belong here: running dbt (`pipelines.dbt_runner`), whose process dagster-dbt's own resource would start anew each time.
 """
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from graphlib import TopologicalSorter
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from pipelines.build import Build
@@ -23,6 +24,46 @@ class LayerTranslator(DagsterDbtTranslator):
         """Return the folder under `models/`, or the kind of the resource."""
         folders = dbt_resource_props["fqn"][1:-1]
         return folders[0] if folders else f"{dbt_resource_props['resource_type']}s"
+
+    def get_asset_check_spec(
+        self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> dg.AssetCheckSpec | None:
+        """Return the check of a test. It does not block by itself: a failed test fails the whole step.
+
+        An incremental build runs only the tests of what it changed, and Dagster warns of every blocking check that
+        was not run.
+        """
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        if spec is None:
+            return None
+        return dg.AssetCheckSpec(
+            spec.name,
+            asset=spec.asset_key,
+            description=spec.description,
+            additional_deps=spec.additional_deps,
+            metadata=spec.metadata,
+        )
+
+
+def with_singular_tests_attached(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the manifest with every test of several models attached to the most downstream of them.
+
+    Without it dagster-dbt would make no asset check of such a test.
+    """
+    parents: Mapping[str, list[str]] = manifest["parent_map"]
+
+    def ancestors(node: str) -> set[str]:
+        direct = parents.get(node, [])
+        return set(direct).union(*(ancestors(one) for one in direct))
+
+    nodes: dict[str, Any] = dict(manifest["nodes"])
+    for unique_id, node in manifest["nodes"].items():
+        tested = [one for one in parents.get(unique_id, []) if one in nodes]
+        if node["resource_type"] == "test" and not node.get("attached_node") and len(tested) > 1:
+            last = nodes[max(tested, key=lambda one: len(ancestors(one)))]
+            reference = {"dagster": {"ref": {"name": last["name"], "package": last["package_name"]}}}
+            nodes[unique_id] = node | {"config": node["config"] | {"meta": node["config"]["meta"] | reference}}
+    return dict(manifest) | {"nodes": nodes}
 
 
 class DbtNames:
@@ -57,6 +98,7 @@ def dbt_models(manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
     Args:
         manifest: as dbt writes it.
     """
+    manifest = with_singular_tests_attached(manifest)
     translator = LayerTranslator()
     names = DbtNames(manifest, translator)
 
@@ -66,7 +108,7 @@ def dbt_models(manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
         name="dbt_models",
         required_resource_keys={"build"},
     )
-    def run_dbt(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    def run_dbt(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         build: Build = context.resources.build
         chosen = context.selected_asset_keys
         subset = None if chosen >= set(names.models) else sorted(names.models[key] for key in chosen)
@@ -79,8 +121,8 @@ def dbt_models(manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
 
 
 def recorded(
-    run: DbtRun, names: DbtNames, assets: Set[dg.AssetKey], checks: Set[dg.AssetCheckKey]
-) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    run: DbtRun, names: DbtNames, assets: AbstractSet[dg.AssetKey], checks: AbstractSet[dg.AssetCheckKey]
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """Turn dbt's results into Dagster's events.
 
     Args:
@@ -103,7 +145,7 @@ def recorded(
             yield dg.MaterializeResult(asset_key=key, metadata={"unchanged": True})
     for node in run.tests:
         key = names.checks.get(node.unique_id)
-        if key in checks and node.status != "skipped":
+        if key is not None and key in checks and node.status != "skipped":
             yield _check_result(node, key)
 
 

@@ -4,7 +4,7 @@ Belongs here: the external assets and the exports. Does not belong here: reading
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import dagster as dg
 
@@ -46,7 +46,7 @@ _DIGESTS_MATCH: Final = dg.AssetCheckSpec(
 )
 def exports(
     context: dg.AssetExecutionContext,
-) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """Write the app database, calendars and prices as Parquet, and plan the build."""
     build: Build = context.resources.build
     try:

@@ -4,6 +4,7 @@ Belongs here: the last asset of the graph. Does not belong here: publishing itse
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import dagster as dg
 
@@ -26,7 +27,7 @@ def published_snapshot(upstream: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
         required_resource_keys={"build"},
         description="What readers see: roll-ups, dimensions and the segments of facts, under one build id.",
     )
-    def publish_snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    def publish_snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         build: Build = context.resources.build
         try:
             published = build.publish()

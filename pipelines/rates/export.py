@@ -22,27 +22,31 @@ from pipelines.rates.seed import seed_rates
 
 KINDS = tuple(field.name for field in fields(TokenRates))
 
-RATE_BOOK_SCHEMA = pa.schema([
-    pa.field("rate_id", pa.string(), nullable=False),
-    pa.field("workspace_id", UUID),
-    pa.field("provider", pa.string(), nullable=False),
-    pa.field("model_ref", pa.string(), nullable=False),
-    pa.field("service_tier", pa.string(), nullable=False),
-    pa.field("context_over_tokens", pa.int64(), nullable=False),
-    pa.field("valid_from", INSTANT, nullable=False),
-    pa.field("valid_to", INSTANT, nullable=False),
-    pa.field("known_from", INSTANT, nullable=False),
-    pa.field("source", pa.string(), nullable=False),
-    pa.field("currency", pa.string(), nullable=False),
-    *(pa.field(f"{kind}_picousd_per_token", pa.int64()) for kind in KINDS),
-])
+RATE_BOOK_SCHEMA = pa.schema(
+    [
+        pa.field("rate_id", pa.string(), nullable=False),
+        pa.field("workspace_id", UUID),
+        pa.field("provider", pa.string(), nullable=False),
+        pa.field("model_ref", pa.string(), nullable=False),
+        pa.field("service_tier", pa.string(), nullable=False),
+        pa.field("context_over_tokens", pa.int64(), nullable=False),
+        pa.field("valid_from", INSTANT, nullable=False),
+        pa.field("valid_to", INSTANT, nullable=False),
+        pa.field("known_from", INSTANT, nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("currency", pa.string(), nullable=False),
+        *(pa.field(f"{kind}_picousd_per_token", pa.int64()) for kind in KINDS),
+    ]
+)
 
-MODEL_ALIASES_SCHEMA = pa.schema([
-    pa.field("provider", pa.string(), nullable=False),
-    pa.field("model", pa.string(), nullable=False),
-    pa.field("model_ref", pa.string()),
-    pa.field("display_name", pa.string(), nullable=False),
-])
+MODEL_ALIASES_SCHEMA = pa.schema(
+    [
+        pa.field("provider", pa.string(), nullable=False),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("model_ref", pa.string()),
+        pa.field("display_name", pa.string(), nullable=False),
+    ]
+)
 
 
 def write_table(path: Path, table: pa.Table) -> None:
@@ -91,8 +95,8 @@ def read_rate_book(path: Path) -> list[Rate]:
 
 
 def _known_from(path: Path) -> dict[str, datetime]:
-    columns = pq.read_table(path, columns=["rate_id", "known_from"])
-    return dict(zip(columns["rate_id"].to_pylist(), columns["known_from"].to_pylist(), strict=True))
+    rows: list[dict[str, Any]] = pq.read_table(path, columns=["rate_id", "known_from"]).to_pylist()
+    return {row["rate_id"]: row["known_from"] for row in rows}
 
 
 def _row(rate: Rate) -> dict[str, Any]:

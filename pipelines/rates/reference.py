@@ -30,6 +30,7 @@ class TokenConvention:
     thinking_in_output: bool
 
 
+UINT64_END = 2**64
 OTHER_PROVIDERS = TokenConvention(cache_read_in_input=True, cache_write_in_input=True, thinking_in_output=True)
 CONVENTIONS = {
     "anthropic": TokenConvention(cache_read_in_input=False, cache_write_in_input=False, thinking_in_output=True),
@@ -65,9 +66,11 @@ def extra_values(extra_json: str | None) -> tuple[str | None, int]:
         extra = {}
     if not isinstance(extra, dict):
         return None, 0
-    tier, one_hour = extra.get("service_tier"), extra.get("cache_write_1h_tokens")
-    is_count = isinstance(one_hour, int) and not isinstance(one_hour, bool) and 0 <= one_hour < 2**64
-    return (tier.lower() if isinstance(tier, str) else None), (one_hour if is_count else 0)
+    tier: object = extra.get("service_tier")
+    one_hour: object = extra.get("cache_write_1h_tokens")
+    if not isinstance(one_hour, int) or isinstance(one_hour, bool) or not 0 <= one_hour < UINT64_END:
+        one_hour = 0
+    return (tier.lower() if isinstance(tier, str) else None), one_hour
 
 
 def token_kinds(
@@ -80,10 +83,9 @@ def token_kinds(
     cache_write_tokens: int,
     one_hour_tokens: int = 0,
 ) -> TokenKinds:
-    """Undo a provider's counting convention.
+    """Undo a provider's counting convention; counts are the row's own.
 
-    Args:
-        one_hour_tokens: how many of `cache_write_tokens` were written for one hour.
+    `one_hour_tokens` says how many of `cache_write_tokens` were written for one hour.
     """
     convention = CONVENTIONS.get(provider, OTHER_PROVIDERS)
     cached_in_input = cached_tokens if convention.cache_read_in_input else 0

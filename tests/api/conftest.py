@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
@@ -71,7 +70,7 @@ class Machine:
     poll_token: str = ""
     token: str = ""
 
-    def start(self) -> httpx.Response:
+    def start(self) -> Any:
         answer = self.client.post("/v1/pairing/start", json=self.greeting)
         assert answer.status_code == 200, answer.text
         self.code, self.poll_token = answer.json()["pairing_code"], answer.json()["poll_token"]
@@ -90,7 +89,7 @@ class Machine:
         self.token = self.poll()["api_key"]
         return machine_id
 
-    def call(self, method: str = "GET", path: str = "/v1/daemon/whoami", token: str | None = None) -> httpx.Response:
+    def call(self, method: str = "GET", path: str = "/v1/daemon/whoami", token: str | None = None) -> Any:
         return self.client.request(method, path, headers={"Authorization": f"Bearer {token or self.token}"})
 
 

@@ -109,7 +109,7 @@ def test_a_refusal_never_echoes_what_was_sent(client: TestClient) -> None:
     [
         (lambda: OperationalError("SELECT 1", {}, Exception("gone")), 503, "unavailable"),
         (lambda: InterfaceError("SELECT 1", {}, Exception("gone")), 503, "unavailable"),
-        (lambda: PoolTimeoutError(), 503, "unavailable"),
+        (PoolTimeoutError, 503, "unavailable"),
         (lambda: IntegrityError("INSERT secret", {}, Exception("broken")), 500, "internal_error"),
         (lambda: ZeroDivisionError("secret"), 500, "internal_error"),
     ],

@@ -32,7 +32,9 @@ def test_a_child_that_ends_is_started_again(tmp_path: Path, capfd: pytest.Captur
 
 
 @pytest.mark.parametrize("stubborn", [False, True])
-def test_the_child_is_gone_when_the_block_ends(stubborn: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_child_is_gone_when_the_block_ends(
+    *, stubborn: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("api.child_process.STOP_WITHIN_SECONDS", 0.5)
     log = tmp_path / "pids"
     ignore = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);" if stubborn else ""

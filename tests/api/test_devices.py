@@ -54,9 +54,14 @@ def test_a_failed_change_leaves_no_trace(
     machine: Machine, tenants: Tenants, workspace_id: str, engine: Engine, clock: FixedClock
 ) -> None:
     machine_id = machine.pair(tenants, workspace_id)
-    with pytest.raises(RuntimeError), transaction(engine) as session:
-        revoke_device(session, workspace_id, machine_id, actor=OPERATOR, at=clock.now())
-        raise RuntimeError
+
+    def revoke_and_fail() -> None:
+        with transaction(engine) as session:
+            revoke_device(session, workspace_id, machine_id, actor=OPERATOR, at=clock.now())
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        revoke_and_fail()
     assert machine.call().status_code == 200
     with reading(engine) as session:
         assert "device.revoked" not in session.scalars(select(AuditRecord.event)).all()

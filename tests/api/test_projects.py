@@ -36,7 +36,7 @@ def observe(engine: Engine, workspace_id: str, clock: FixedClock, *slugs: str) -
 
 def versions(engine: Engine) -> dict[str, int]:
     with reading(engine) as session:
-        return {slug: version for slug, version in session.execute(select(Project.slug, Project.visibility_version))}
+        return {project.slug: project.visibility_version for project in session.scalars(select(Project))}
 
 
 @pytest.fixture

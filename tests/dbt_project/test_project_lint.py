@@ -66,9 +66,21 @@ def test_every_description_ends_with_the_grain(manifest: Manifest):
 
 
 def test_every_model_and_seed_has_tests(manifest: Manifest):
-    tested = {ref for node in manifest.nodes.values() if node.resource_type == "test" for ref in node.depends_on_nodes}
-    buildable = [n for n in manifest.nodes.values() if n.resource_type in ("model", "seed")]
-    assert not [node.name for node in buildable if node.unique_id not in tested]
+    nodes = list(manifest.nodes.values())
+    tested = {parent for node in nodes if node.unique_id.startswith("test.") for parent in node.depends_on_nodes}
+    buildable = {node.unique_id for node in nodes if node.unique_id.startswith(("model.", "seed."))}
+    assert buildable <= tested
+
+
+def test_pricing_repeats_conventions_and_days_have_unit_tests(manifest: Manifest):
+    assert {test.model for test in manifest.unit_tests.values()} >= {
+        "stg_requests",
+        "stg_request_repeats",
+        "int_requests_token_kinds",
+        "int_requests_priced",
+        "int_model_rates",
+        "mart_spend_daily",
+    }
 
 
 def test_layers_only_build_on_those_below(manifest: Manifest):

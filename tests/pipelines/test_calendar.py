@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -42,7 +43,7 @@ def test_days_are_as_long_as_clocks_say(zone: str, day: date, hours: float):
 @pytest.mark.parametrize("zone", ZONES)
 def test_days_follow_each_other_on_quarter_hours(zone: str):
     days = list(local_days(zone, date(2019, 12, 31), date(2027, 1, 1)))
-    assert all(a.ends_at == b.starts_at for a, b in zip(days, days[1:], strict=False))
+    assert all(a.ends_at == b.starts_at for a, b in pairwise(days))
     assert all(day.starts_at.minute % 15 == 0 and day.starts_at.second == 0 for day in days)
 
 

@@ -42,7 +42,9 @@ def test_aliases_are_written_once_per_name(tmp_path: Path):
     ]
 
 
-def found(*rates: Rate, workspace: str = ACME, tier: str | None = None, at: datetime = NOW, total: int = 0) -> Rate | None:
+def found(
+    *rates: Rate, workspace: str = ACME, tier: str | None = None, at: datetime = NOW, total: int = 0
+) -> Rate | None:
     return RateIndex(rates).find(
         provider="openai", model_ref="gpt-5", service_tier=tier, at=at, total_input=total, workspace_id=workspace
     )

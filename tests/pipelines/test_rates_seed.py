@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import genai_prices
@@ -41,7 +42,9 @@ TOKENS = st.one_of(st.just(0), st.integers(0, 2000), st.integers(90_000, 300_000
 INSTANTS = st.datetimes(datetime(2023, 1, 1), datetime(2027, 6, 1), timezones=st.just(UTC))  # noqa: DTZ001
 
 
-def ours(provider: str, model: str, kinds: TokenKinds, at: datetime, tier: str | None) -> tuple[Rate | None, int | None]:
+def ours(
+    provider: str, model: str, kinds: TokenKinds, at: datetime, tier: str | None
+) -> tuple[Rate | None, int | None]:
     ref = resolve_model(provider, model).model_ref
     assert ref is not None
     rate = BOOK.find(
@@ -81,9 +84,10 @@ def test_every_call_costs_what_the_package_says(
     kinds = TokenKinds(uncached, read, five, hour, output)
     rate, priced = ours(provider, model, kinds, at, tier)
     assert rate is not None
-    if rate.rates.output is None or rate.rates.uncached_input is None:
+    unpriced_output = output > 0 and rate.rates.output is None
+    if unpriced_output or (kinds.total_input > 0 and rate.rates.uncached_input is None):
         # The package counts tokens of an unpriced kind as free; we say that we do not know.
-        assert priced is None or kinds == TokenKinds(kinds.uncached_input, read, five, hour, 0)
+        assert priced is None
         return
     assert priced == theirs(provider, model, kinds, at, context)
 
@@ -114,7 +118,7 @@ def test_rates_of_one_key_never_overlap_and_leave_no_gap():
         ordered = sorted(rates, key=lambda r: r.valid_from)
         assert ordered[0].valid_from.year == 1970
         assert ordered[-1].valid_to.year == 9999
-        assert all(a.valid_to == b.valid_from for a, b in zip(ordered, ordered[1:], strict=False))
+        assert all(a.valid_to == b.valid_from for a, b in pairwise(ordered))
 
 
 def test_ids_are_unique_and_the_version_ignores_order_and_knowledge():
@@ -129,10 +133,10 @@ def model(**values: Any) -> ModelInfo:
 
 
 def test_missing_cache_prices_fall_back_to_the_wider_kind():
-    (_, only_input), = bands(ModelPrice(input_mtok=Decimal(2)))
+    ((_, only_input),) = bands(ModelPrice(input_mtok=Decimal(2)))
     assert (only_input.cache_read, only_input.cache_write_5m, only_input.cache_write_1h) == (2_000_000,) * 3
     assert only_input.output is None
-    (_, with_write), = bands(ModelPrice(input_mtok=Decimal(2), cache_write_mtok=Decimal(3)))
+    ((_, with_write),) = bands(ModelPrice(input_mtok=Decimal(2), cache_write_mtok=Decimal(3)))
     assert (with_write.cache_read, with_write.cache_write_5m, with_write.cache_write_1h) == (
         2_000_000,
         3_000_000,
@@ -172,7 +176,9 @@ def test_dated_prices_and_variants_become_periods():
 
 
 def test_a_price_by_the_hour_of_the_day_is_refused():
-    by_hour = TimeOfDateConstraint(start_time=datetime(2026, 1, 1, tzinfo=UTC).timetz(), end_time=datetime(2026, 1, 1, 8, tzinfo=UTC).timetz())
+    by_hour = TimeOfDateConstraint(
+        start_time=datetime(2026, 1, 1, tzinfo=UTC).timetz(), end_time=datetime(2026, 1, 1, 8, tzinfo=UTC).timetz()
+    )
     info = model(prices=[ConditionalPrice(constraint=by_hour, prices=ModelPrice(input_mtok=Decimal(4)))])
     with pytest.raises(ValueError, match="no place in the rate book"):
         list(model_rates("openai", "m", info))
@@ -193,7 +199,7 @@ def test_one_tier_name_with_two_meanings_is_refused():
         ("gemini", "gemini-2.5-pro", "gemini-2.5-pro"),
         ("xai", "grok-4", "grok-4-0709"),
         ("groq", "llama-3.3-70b-versatile", "llama-3.3-70b-versatile"),
-        ("gemini", "claude-instant-1.2", "anthropic/claude-v1"),
+        ("gemini", "claude-sonnet-5", "anthropic/claude-sonnet-5"),
         ("openai", "no-such-model", None),
         ("acme", "gpt-5", None),
     ],

@@ -1,14 +1,14 @@
 """Examples of answers for the OpenAPI document.
 
-Belongs here: one example a route, of one small imagined workspace. Does not belong here: shapes. A test holds every
-example against its model.
+Belongs here: one example a route, of one small imagined workspace. Does not belong here: shapes, and the long example
+of a trace (`trace_example`). A test holds every example against its model.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-_DEVICE: Final = "7f1c0f0e-3b1e-4e1c-9a51-0a4f2b6d9c11"
+DEVICE: Final = "7f1c0f0e-3b1e-4e1c-9a51-0a4f2b6d9c11"
 _REQUEST: Final = "0f9d3c56-58a7-4a54-8f0e-5a3f6b1c2d4e"
 _RAIL: Final = "range=custom&from=2026-03-08&to=2026-03-08"
 
@@ -27,7 +27,7 @@ _TOKENS: Final[dict[str, int]] = {
     "cache_write_1h": 0,
     "output": 21_350,
 }
-_STAMP: Final[dict[str, Any]] = {
+STAMP: Final[dict[str, Any]] = {
     "workspace": "acme-co",
     "build_id": "b20260309T061500-1f2e3d4c",
     "data_as_of": "2026-03-09T06:14:41.120000Z",
@@ -36,7 +36,7 @@ _STAMP: Final[dict[str, Any]] = {
     "currency": "USD",
 }
 _ANSWER: Final[dict[str, Any]] = {
-    **_STAMP,
+    **STAMP,
     "period": {
         "first_day": "2026-03-08",
         "last_day": "2026-03-08",
@@ -75,14 +75,14 @@ _SYNC: Final[dict[str, Any]] = {
     "paused": 0,
     "not_configured": 0,
 }
-_ROW: Final[dict[str, Any]] = {
+ROW: Final[dict[str, Any]] = {
     "request_id": _REQUEST,
     "requested_at": "2026-03-08T14:03:07.412000Z",
     "received_at": "2026-03-08T14:03:31.004000Z",
     "project": "batch-summariser",
     "provider": "anthropic",
     "model": "claude-sonnet-4-5",
-    "device_id": _DEVICE,
+    "device_id": DEVICE,
     "device_name": "ada-laptop",
     "status": "success",
     "request_kind": "chat",
@@ -218,7 +218,7 @@ PROJECT: Final[dict[str, Any]] = {
     "by_device": [
         {
             **_SPEND,
-            "device_id": _DEVICE,
+            "device_id": DEVICE,
             "name": "ada-laptop",
             "share_percent": "100.00",
             "last_7_days_usd": "40.00000",
@@ -238,12 +238,12 @@ PROJECT: Final[dict[str, Any]] = {
             "tokens": _TOKENS,
         }
     ],
-    "recent_requests": [_ROW],
+    "recent_requests": [ROW],
 }
 
 REQUESTS: Final[dict[str, Any]] = {
     **_ANSWER,
-    "requests": [_ROW],
+    "requests": [ROW],
     "limit": 1,
     "search": None,
     "next_cursor": "cjE6MTc3Mjk3ODU4NzQxMjAwMDowZjlkM2M1NjU4YTc0YTU0OGYwZTVhM2Y2YjFjMmQ0ZQ",
@@ -258,7 +258,7 @@ DEVICES: Final[dict[str, Any]] = {
     "devices": [
         {
             **_SPEND,
-            "device_id": _DEVICE,
+            "device_id": DEVICE,
             "name": "ada-laptop",
             "hostname": "ada-laptop",
             "platform": "Linux",
@@ -279,77 +279,5 @@ FILTERS: Final[dict[str, Any]] = {
     "providers": ["anthropic"],
     "models": [{"provider": "anthropic", "model": "claude-sonnet-4-5", "display_name": "Claude Sonnet 4.5"}],
     "projects": [{"project": "batch-summariser", "display_name": "Batch summariser"}],
-    "devices": [{"device_id": _DEVICE, "name": "ada-laptop"}],
-}
-
-TRACE: Final[dict[str, Any]] = {
-    **_STAMP,
-    "request": {
-        **_ROW,
-        "recorded_at": "2026-03-08T14:03:09.730000Z",
-        "fx_rate": None,
-        "source_workdir": None,
-        "source_machine": "ada-laptop",
-        "provider_error_code": None,
-        "retryable": None,
-        "billing_basis": None,
-        "extra_json": '{"provider_request_id":"req_011CTxyz"}',
-        "tokens": {"uncached_input": 1_200, "cache_read": 0, "cache_write_5m": 0, "cache_write_1h": 0, "output": 300},
-        "token_kinds_inconsistent": False,
-    },
-    "withheld": None,
-    "price": {
-        "cost_logged_millicents": 810,
-        "cost_priced_picousd": 8_100_000_000,
-        "cost_priced_usd": "0.008100000000",
-        "rate_id": "3f2a9c0d1e4b5a67",
-        "rate_book_version": "2026-03-01",
-        "rate": {
-            "rate_id": "3f2a9c0d1e4b5a67",
-            "provider": "anthropic",
-            "model_ref": "claude-sonnet-4-5",
-            "service_tier": "standard",
-            "context_over_tokens": 0,
-            "valid_from": "1970-01-01T00:00:00Z",
-            "valid_to": "9999-12-31T00:00:00Z",
-            "known_from": "2026-03-01T00:00:00Z",
-            "source": "genai-prices",
-            "negotiated": False,
-        },
-        "formula": [
-            {"token_kind": "uncached_input", "tokens": 1_200, "picousd_per_token": 3_000_000, "picousd": 3_600_000_000},
-            {"token_kind": "output", "tokens": 300, "picousd_per_token": 15_000_000, "picousd": 4_500_000_000},
-        ],
-        "formula_text": "1200 x 3000000 + 300 x 15000000 = 8100000000 picousd",
-    },
-    "batch": {
-        "batch_id": "9c6b1f5e-2f0a-4d8c-b1c5-0d6f0a1b2c3d",
-        "batch_key": "b7a0f4f2-6a3e-4b52-9d1f-3c2b1a0f9e8d",
-        "position": 17,
-        "received_at": "2026-03-08T14:03:31.004000Z",
-        "received": 42,
-        "landed": 42,
-        "duplicate": 0,
-        "quarantined": 0,
-    },
-    "file": {
-        "file_seq": 118,
-        "path": "0c9e…/2026-03-08/5d1f….parquet",
-        "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-        "row_number": 17,
-        "row_count": 42,
-        "committed_at": "2026-03-08T14:03:31.090000Z",
-        "row_found": True,
-    },
-    "device": {
-        "device_id": _DEVICE,
-        "name": "ada-laptop",
-        "hostname": "ada-laptop",
-        "platform": "Linux",
-        "daemon_version": "0.6.4",
-        "paired_at": "2026-01-05T09:00:00Z",
-        "revoked_at": None,
-    },
-    "also_seen_from": [],
-    "conflicts": [],
+    "devices": [{"device_id": DEVICE, "name": "ada-laptop"}],
 }

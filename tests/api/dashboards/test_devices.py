@@ -10,15 +10,8 @@ from sqlalchemy import update
 from api.db.models import Device
 from api.db.session import transaction
 from pipelines.lake.clock import to_micros
-from tests.api.dashboards.world import (
-    MODELS,
-    NOW,
-    World,
-    device_id,
-    picked,
-    spend_of,
-    workspace_id,
-)
+from tests.api.dashboards.facts import MODELS, NOW, device_id, picked, spend_of, workspace_id
+from tests.api.dashboards.world import World
 
 
 def test_another_workspaces_devices_are_the_404_of_an_absent_one(world: World):

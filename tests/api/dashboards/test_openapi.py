@@ -13,7 +13,9 @@ from api.dashboards.models.overview import OverviewAnswer
 from api.dashboards.models.projects import ProjectAnswer, ProjectsAnswer
 from api.dashboards.models.requests import RequestsAnswer
 from api.dashboards.models.trace import TraceAnswer
-from tests.api.dashboards.world import World, identifier
+from api.dashboards.models.trace_example import TRACE
+from tests.api.dashboards.facts import identifier
+from tests.api.dashboards.world import World
 
 ANSWERS = {
     "overview": (OverviewAnswer, examples.OVERVIEW),
@@ -22,7 +24,7 @@ ANSWERS = {
     "requests": (RequestsAnswer, examples.REQUESTS),
     "devices": (DevicesAnswer, examples.DEVICES),
     "filters": (FilterValuesAnswer, examples.FILTERS),
-    f"traces/{identifier('request', 5)}": (TraceAnswer, examples.TRACE),
+    f"traces/{identifier('request', 5)}": (TraceAnswer, TRACE),
 }
 EACH = pytest.mark.parametrize("view", ANSWERS)
 

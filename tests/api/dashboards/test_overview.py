@@ -12,7 +12,8 @@ from sqlalchemy import delete, update
 from api.db.models import Budget, Device
 from api.db.session import transaction
 from pipelines.lake.clock import to_micros
-from tests.api.dashboards.world import NOW, ZONES, World, metered, picked, spend_of, totals_of, workspace_id
+from tests.api.dashboards.facts import NOW, ZONES, metered, picked, spend_of, totals_of, workspace_id
+from tests.api.dashboards.world import World
 
 DAY = timedelta(days=1)
 EVERYWHERE = pytest.mark.parametrize("workspace", ZONES)

@@ -9,17 +9,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.api.dashboards.world import (
-    PROJECTS,
-    ZONES,
-    World,
-    device_id,
-    metered,
-    picked,
-    spend_of,
-    totals_of,
-    workspace_id,
-)
+from tests.api.dashboards.facts import PROJECTS, ZONES, device_id, metered, picked, spend_of, totals_of, workspace_id
+from tests.api.dashboards.world import World
 
 DAY = timedelta(days=1)
 EVERYWHERE = pytest.mark.parametrize("workspace", ZONES)

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.dashboards.request_csv import COLUMNS, safe_text
-from tests.api.dashboards.world import TOKENS, ZONES, World
+from tests.api.dashboards.facts import TOKENS, ZONES
+from tests.api.dashboards.world import World
 
 EVER = {"range": "custom", "from_": "2026-01-01", "to": "2026-04-30"}
 MONEY = ("cost_usd", "subscription_imputed_usd", "imported_usd", "other_basis_usd", "cost_priced_usd")

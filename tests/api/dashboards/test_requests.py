@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.dashboards.world import MODELS, PROJECTS, ZONES, World, device_id, identifier, totals_of, usd
+from tests.api.dashboards.facts import MODELS, PROJECTS, ZONES, device_id, identifier, totals_of, usd
+from tests.api.dashboards.world import World
 
 EVER = {"range": "custom", "from_": "2026-01-01", "to": "2026-04-30"}
 

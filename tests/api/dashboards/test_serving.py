@@ -18,7 +18,8 @@ from api.db.models import Project, Workspace
 from api.db.session import transaction
 from pipelines.lake.clock import to_micros
 from pipelines.lake.ledger import landed_files
-from tests.api.dashboards.world import NOW, World, one_request, totals_of, workspace_id
+from tests.api.dashboards.facts import NOW, one_request, totals_of, workspace_id
+from tests.api.dashboards.world import World
 
 VIEWS = ("overview", "projects", "projects/web", "requests", "requests.csv", "devices", "filters")
 

@@ -7,7 +7,8 @@ import uuid
 
 import pytest
 
-from tests.api.dashboards.world import RATES, World, device_id, identifier, landing_path, workspace_id
+from tests.api.dashboards.facts import RATES, device_id, identifier, workspace_id
+from tests.api.dashboards.world import World, landing_path
 
 WANTED = identifier("request", 5)
 

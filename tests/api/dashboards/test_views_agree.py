@@ -12,7 +12,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.dashboards.world import MODELS, PROJECTS, ZONES, World, device_id, totals_of
+from tests.api.dashboards.facts import MODELS, PROJECTS, ZONES, device_id, totals_of
+from tests.api.dashboards.world import World
 
 RANGES = st.sampled_from(
     [
