@@ -41,10 +41,7 @@ class ReadCursor:
             NotReadingError: it is another statement, or more than one.
             duckdb.Error: as DuckDB says.
         """
-        statements = self._connection.extract_statements(sql)
-        if len(statements) != 1 or statements[0].type not in READING_STATEMENTS:
-            raise NotReadingError("only one reading statement at a time is allowed on published marts")
-        self._connection.execute(statements[0], parameters)
+        self._connection.execute(self._only_reading(sql), parameters)
         return self
 
     def fetchone(self) -> tuple[Any, ...] | None:
@@ -59,10 +56,11 @@ class ReadCursor:
         """Return up to `size` further rows."""
         return self._connection.fetchmany(size)
 
-    def to_arrow_table(self) -> pa.Table:
-        """Return all remaining rows as an Arrow table."""
-        answer: Any = self._connection.to_arrow_table()
-        table: pa.Table = answer
+    def arrow_table(self, sql: str, parameters: Sequence[Any] | dict[str, Any] | None = None) -> pa.Table:
+        """Run one reading statement and return all its rows as an Arrow table; arguments and errors as `execute`."""
+        self._only_reading(sql)
+        answer: Any = self._connection.sql(sql, params=parameters)
+        table: pa.Table = answer.to_arrow_table()
         return table
 
     @property
@@ -77,6 +75,12 @@ class ReadCursor:
     def close(self) -> None:
         """Give the cursor back."""
         self._connection.close()
+
+    def _only_reading(self, sql: str) -> duckdb.Statement:
+        statements = self._connection.extract_statements(sql)
+        if len(statements) != 1 or statements[0].type not in READING_STATEMENTS:
+            raise NotReadingError("only one reading statement at a time is allowed on published marts")
+        return statements[0]
 
     def __enter__(self) -> Self:
         return self

@@ -134,7 +134,7 @@ def _select(columns: Sequence[str]) -> str:
 
 def _frame(snapshot: Snapshot, query: str) -> pl.DataFrame:
     with snapshot.cursor() as cursor:
-        frame = pl.DataFrame(cursor.execute(query).to_arrow_table())
+        frame = pl.DataFrame(cursor.arrow_table(query))
     instants = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)]
     return frame.with_columns(pl.col(instants).dt.replace_time_zone("UTC"))
 

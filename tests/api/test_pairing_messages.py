@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine
+from starlette.testclient import TestClient
 
 from api.audit import OPERATOR
 from api.db.session import transaction

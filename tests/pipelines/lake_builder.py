@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -17,9 +16,8 @@ from sqlalchemy import Engine, insert, select, text, update
 
 from api.db import models
 from pipelines.lake.clock import FixedClock, to_micros
-from pipelines.lake.database import open_database
 from pipelines.lake.landing import LandingWriter
-from pipelines.lake.ledger import landed_batches, landed_files, landing_sequence, metadata
+from pipelines.lake.ledger import landed_batches, landed_files, landing_sequence
 from pipelines.lake.paths import Home
 from pipelines.lake.schema import LANDING_SCHEMA, LANDING_SCHEMA_VERSION
 
@@ -81,16 +79,24 @@ class Lake:
     home: Home
     engine: Engine
     clock: FixedClock = field(default_factory=lambda: FixedClock(NOON))
-    _batches: count[int] = field(default_factory=lambda: count(1))
 
     @classmethod
-    def create(cls, home: Home, url: str | None = None) -> Lake:
-        """Create the tables in an empty database."""
-        engine = open_database(url or f"sqlite:///{home.root / 'app.sqlite'}")
-        metadata.create_all(engine)
+    def at(cls, home: Home, engine: Engine) -> Lake:
+        """Use an upgraded, empty app database."""
         with engine.begin() as connection:
-            connection.execute(insert(landing_sequence).values(id=1, value=0))
+            if connection.execute(select(landing_sequence.c.value)).first() is None:
+                connection.execute(insert(landing_sequence).values(id=1, value=0))
         return cls(home, engine)
+
+    @property
+    def acme(self) -> str:
+        """Id of the workspace `acme`."""
+        return named_id("workspace acme")
+
+    @property
+    def laptop(self) -> str:
+        """Id of acme's first device."""
+        return named_id(f"device {self.acme} laptop")
 
     def workspace(self, name: str, time_zone: str = "UTC") -> str:
         workspace_id = named_id(f"workspace {name}")
@@ -111,24 +117,22 @@ class Lake:
 
     def project(self, workspace_id: str, slug: str, **changes: Any) -> None:
         """Add a project, or change one; a change raises its visibility version and is audited."""
+        one = named_id(f"project {workspace_id} {slug}")
         with self.engine.begin() as connection:
-            projects, mine = models.Project.__table__, models.Project.slug == slug
-            known = connection.execute(select(models.Project.id).where(mine)).first()
-            if known is None:
-                values = {"id": named_id(f"project {workspace_id} {slug}"), "workspace_id": workspace_id, "slug": slug}
-                defaults = {"first_seen_at_us": 0, "over_ceiling": False, "visibility_version": 1}
-                connection.execute(insert(projects).values(values | defaults | changes))
-            else:
-                version = models.Project.visibility_version + 1
-                connection.execute(
-                    update(projects).where(projects.c.id == known[0]).values(visibility_version=version, **changes)
-                )
+            version = models.Project.visibility_version + 1
+            changed = connection.execute(
+                update(models.Project).where(models.Project.id == one).values(visibility_version=version, **changes)
+            )
+            if changed.rowcount == 0:
+                values = {"id": one, "workspace_id": workspace_id, "slug": slug, "first_seen_at_us": 0}
+                defaults = {"over_ceiling": False, "visibility_version": 1}
+                connection.execute(insert(models.Project).values(values | defaults | changes))
             connection.execute(text("update workspaces set audit_position = audit_position + 1"))
 
     def rename_device(self, device_id: str, display_name: str) -> None:
         with self.engine.begin() as connection:
-            devices = models.Device.__table__
-            connection.execute(update(devices).where(devices.c.id == device_id).values(display_name=display_name))
+            named = update(models.Device).where(models.Device.id == device_id).values(display_name=display_name)
+            connection.execute(named)
             connection.execute(text("update workspaces set audit_position = audit_position + 1"))
 
     def land(
@@ -140,7 +144,7 @@ class Lake:
             Its `file_seq`.
         """
         received = received_at or self.clock.now()
-        number = next(self._batches)
+        number = self._position() + 1
         batch_key = named_id(f"batch {number}")
         table = landing_table(workspace_id, device_id, batch_key, rows, received)
         writer = LandingWriter(self.home)
@@ -179,6 +183,10 @@ class Lake:
             query = select(landed_files.c.relative_path).where(landed_files.c.file_seq == file_seq)
             return str(connection.execute(query).scalar_one())
 
+    def _position(self) -> int:
+        with self.engine.connect() as connection:
+            return int(connection.execute(select(landing_sequence.c.value)).scalar_one())
+
     def _add(self, model: type[models.Base], **values: Any) -> None:
         with self.engine.begin() as connection:
             connection.execute(insert(model).values(**values))
@@ -194,7 +202,7 @@ def landing_table(
     for one in LANDING_SCHEMA:
         values = [row.get(one.name) for row in full]
         if one.type == pa.uuid():
-            storage = pa.array([UUID(value).bytes for value in values], pa.binary(16))
+            storage = pa.array([UUID(str(value)).bytes for value in values], pa.binary(16))
             columns.append(pa.ExtensionArray.from_storage(pa.uuid(), storage))
         else:
             columns.append(pa.array(values, type=one.type))

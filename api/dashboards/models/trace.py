@@ -95,7 +95,7 @@ class FileShown(Shape, kw_only=True, frozen=True):
     row_number: Annotated[Count, Meta(description="Row in the file, from 0.")]
     row_count: Count
     committed_at: Instant
-    row_found: Annotated[bool, Meta(description="True when that row was read back just now and is this request.")]
+    row_found: Annotated[bool, Meta(description="True when that row, read back for this answer, is this request.")]
 
 
 class TraceDevice(Shape, kw_only=True, frozen=True):
