@@ -32,7 +32,7 @@ from pipelines.lake.clock import Clock
 from pipelines.lake.landing import LandingWriter
 from pipelines.lake.paths import Home
 from pipelines.ledger_watch import ledger_position
-from pipelines.model_pairs import landed_pairs
+from pipelines.model_pairs import UnreadableLandingError, landed_pairs
 from pipelines.publish import (
     Publication,
     Published,
@@ -48,16 +48,19 @@ from pipelines.warehouse import (
     LastBuild,
     adopt_warehouse,
     fresh_warehouse,
-    is_unfinished,
     last_build,
     mark_finished,
     mark_unfinished,
     record_build,
     remove_abandoned,
+    unfinished_attempts,
 )
 
 # Unit tests prove the SQL, not the data.
 _DATA_ONLY = ("--exclude-resource-type", "unit_test")
+
+ATTEMPTS_BEFORE_REBUILD = 1
+"""How often an incremental build is tried again on the same warehouse after one that did not end."""
 
 
 class BuildError(Exception):
@@ -127,7 +130,10 @@ class Build:
             control_plane = read_control_plane(self._engine, self.home)
             fresh = _files_after(control_plane, base)
             verify_landed_files(self.home, fresh)
-            inputs, calendar = self._write_exports(control_plane)
+            try:
+                inputs, calendar = self._write_exports(control_plane)
+            except UnreadableLandingError as fault:
+                raise BuildError(str(fault)) from fault
             plan = self._plan(base, inputs, control_plane, calendar)
             if plan.extent is Extent.FULL and base is not None:
                 verify_landed_files(self.home, control_plane.landed[: len(control_plane.landed) - len(fresh)])
@@ -207,6 +213,9 @@ class Build:
             LandingWriter(self.home).close()
 
     def _find_base(self) -> Base | None:
+        # Tried again and failed again: the warehouse itself may be at fault, and it can always be rebuilt.
+        if unfinished_attempts(self.home) > ATTEMPTS_BEFORE_REBUILD:
+            return None
         build = last_build(self.home.warehouse)
         segments = snapshot_segments(self.home, snapshot_name(build.build_id)) if build else None
         return Base(build, segments) if build and segments is not None else None
@@ -214,7 +223,7 @@ class Build:
     def _affected(self, exported: Exported) -> list[str]:
         """Return what an incremental build runs; everything when an earlier one broke off half-way."""
         plan, names = exported.plan, exported.inputs.exports
-        broken_off = is_unfinished(self.home)
+        broken_off = unfinished_attempts(self.home) > 0
         sources = changed_sources(
             names if broken_off else plan.changed_exports, rows_landed=plan.rows_landed or broken_off
         )

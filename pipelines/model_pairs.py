@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
+import pyarrow as pa
 
 from pipelines.control_plane import LandedFileRow
 from pipelines.durable_files import write_if_changed
@@ -21,6 +22,10 @@ Pair = tuple[str, str]
 
 _FILE: Final = "model_pairs.json"
 _COLUMNS: Final = ["provider", "model"]
+
+
+class UnreadableLandingError(Exception):
+    """A landing file's content is not what landing files hold."""
 
 
 class _Remembered(msgspec.Struct, frozen=True):
@@ -43,7 +48,8 @@ def landed_pairs(home: Home, landed: Sequence[LandedFileRow], *, afresh: bool = 
         Pairs, sorted.
 
     Raises:
-        OSError: a file cannot be read.
+        UnreadableLandingError: a file is no landing file, though its digest is right; it is named.
+        OSError: a file cannot be opened.
     """
     remembered = None if afresh else _recall(home)
     at = {one.file_seq: one.sha256 for one in landed}
@@ -53,7 +59,11 @@ def landed_pairs(home: Home, landed: Sequence[LandedFileRow], *, afresh: bool = 
     fresh = [one for one in landed if one.file_seq > remembered.file_seq]
     pairs = set(remembered.pairs)
     for one in fresh:
-        columns = parquet.read_table(home.landing / one.relative_path, columns=_COLUMNS, partitioning=None)
+        path = home.landing / one.relative_path
+        try:
+            columns: pa.Table = parquet.read_table(path, columns=_COLUMNS, partitioning=None)
+        except pa.ArrowException as fault:
+            raise UnreadableLandingError(f"landing file {one.relative_path} cannot be read: {fault}") from fault
         distinct = columns.group_by(_COLUMNS).aggregate([])
         pairs.update(zip(distinct["provider"].to_pylist(), distinct["model"].to_pylist(), strict=True))
     if fresh:

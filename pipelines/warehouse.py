@@ -105,8 +105,8 @@ def _unfinished_mark(home: Home) -> Path:
 
 
 def mark_unfinished(home: Home) -> None:
-    """Note that models of the warehouse in use are about to change."""
-    _unfinished_mark(home).touch()
+    """Note that models of the warehouse in use are about to change, and how often in a row that was begun."""
+    _unfinished_mark(home).write_text(str(unfinished_attempts(home) + 1))
 
 
 def mark_finished(home: Home) -> None:
@@ -114,9 +114,14 @@ def mark_finished(home: Home) -> None:
     _unfinished_mark(home).unlink(missing_ok=True)
 
 
-def is_unfinished(home: Home) -> bool:
-    """Whether a build that never ended may have changed any model of the warehouse in use."""
-    return _unfinished_mark(home).exists()
+def unfinished_attempts(home: Home) -> int:
+    """Return how many builds in a row began to change the warehouse in use and never ended."""
+    try:
+        return int(_unfinished_mark(home).read_text() or 1)
+    except FileNotFoundError:
+        return 0
+    except ValueError:
+        return 1
 
 
 def fresh_warehouse(home: Home) -> Path:

@@ -126,7 +126,7 @@ def _record_batches(connection: Connection, landing: Landing, file_seq: int | No
     devices: Table = metadata.tables["devices"]
     of_workspace = workspaces.c.id == landing.workspace_id
     heads = select(workspaces.c.batch_chain_position, workspaces.c.batch_chain_head).where(of_workspace)
-    position, head = connection.execute(heads.with_for_update()).one()
+    position, head = connection.execute(heads.with_for_update(key_share=True)).one()
     receipts: dict[str, Receipt] = {}
     batch_rows: list[dict[str, Any]] = []
     for upload in landing.uploads:

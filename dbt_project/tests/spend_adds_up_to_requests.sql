@@ -5,7 +5,7 @@ with
 
 requests as (select * from {{ ref('fct_requests') }}),
 
-rolled_up as (select * from {{ ref('mart_spend_15min') }}),
+rolled_up as not materialized (select * from {{ ref('mart_spend_15min') }}),
 
 {% if since_file_seq() | int > 0 %}
     changed_days as (

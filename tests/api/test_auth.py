@@ -18,6 +18,7 @@ from api.errors import Refused
 from api.tokens import SecretKind, new_secret
 from pipelines.lake.clock import FixedClock, to_micros
 from tests.api.conftest import Machine, Tenants
+from tests.conftest import on_sqlite
 
 
 def request_deletion(engine: Engine, workspace_id: str, clock: FixedClock) -> None:
@@ -90,6 +91,7 @@ def test_the_last_use_of_a_key_is_noted_at_most_once_a_minute(
     assert noted[2] == to_micros(clock.now())
 
 
+@on_sqlite
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer hm_sync_x", "Basic eDp5"])
 def test_a_missing_or_malformed_token_is_unknown(header: str | None, engine: Engine, clock: FixedClock) -> None:
     with pytest.raises(Refused) as refusal:

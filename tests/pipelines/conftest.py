@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,11 +23,7 @@ def built_home(tmp_path_factory: pytest.TempPathFactory, upgraded_sqlite: Path) 
     shutil.copy(upgraded_sqlite, home.root / "app.sqlite")
     engine = open_database(f"sqlite:///{home.root / 'app.sqlite'}")
     lake = Lake.at(home, engine)
-    for name, zone in (("acme", "America/New_York"), ("beta", "UTC")):
-        workspace = lake.workspace(name, zone)
-        lake.device(workspace, "laptop")
-        lake.project(workspace, "atlas")
-        lake.project(workspace, "borealis")
+    lake.people()
     lake.land(lake.acme, lake.laptop, calls(120, "first"))
     refresh(home, engine, lake.clock)
     run_history(home).dispose()
@@ -35,12 +31,25 @@ def built_home(tmp_path_factory: pytest.TempPathFactory, upgraded_sqlite: Path) 
     return home.root
 
 
+@pytest.fixture(scope="module")
+def copied_lake(built_home: Path) -> Iterator[Callable[[Path], Lake]]:
+    """Copies the built home to a folder."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv(DATABASE_VARIABLE, raising=False)
+        lakes: list[Lake] = []
+
+        def copy(folder: Path) -> Lake:
+            home = Home(folder / "home")
+            shutil.copytree(built_home, home.root)
+            lakes.append(Lake(home, open_database(f"sqlite:///{home.root / 'app.sqlite'}")))
+            return lakes[-1]
+
+        yield copy
+        for lake in lakes:
+            lake.engine.dispose()
+
+
 @pytest.fixture
-def lake(built_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
+def lake(copied_lake: Callable[[Path], Lake], tmp_path: Path) -> Lake:
     """A copy of the built home, to go on with."""
-    monkeypatch.delenv(DATABASE_VARIABLE, raising=False)
-    home = Home(tmp_path / "home")
-    shutil.copytree(built_home, home.root)
-    engine = open_database(f"sqlite:///{home.root / 'app.sqlite'}")
-    yield Lake(home, engine)
-    engine.dispose()
+    return copied_lake(tmp_path)

@@ -98,6 +98,14 @@ class Lake:
         """Id of acme's first device."""
         return named_id(f"device {self.acme} laptop")
 
+    def people(self) -> None:
+        """Add the workspaces acme and beta, a device and two projects each."""
+        for name, zone in (("acme", "America/New_York"), ("beta", "UTC")):
+            workspace = self.workspace(name, zone)
+            self.device(workspace, "laptop")
+            self.project(workspace, "atlas")
+            self.project(workspace, "borealis")
+
     def workspace(self, name: str, time_zone: str = "UTC") -> str:
         workspace_id = named_id(f"workspace {name}")
         self._add(

@@ -1,130 +1,123 @@
+"""A home through several builds, in order; each test looks at one thing that a build settled."""
+
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from pipelines.lake.clock import to_micros
-from pipelines.refresh import RefreshFailed, refresh
+from pipelines.refresh import RefreshResult, refresh
 from pipelines.run_history import run_history
 from tests.pipelines.lake_builder import NOON, Lake, call, calls, named_id
-from tests.pipelines.published import ask, build_id, everything, shown
+from tests.pipelines.published import Rows, ask, everything
+
+BETA = named_id("workspace beta")
 
 
-def test_another_workspace_sees_none_of_the_new_rows(lake: Lake) -> None:
-    beta = named_id("workspace beta")
-    lake.land(beta, named_id(f"device {beta} laptop"), calls(5, "first"))  # ids that acme has landed too
-    assert refresh(lake.home, lake.engine, lake.clock).rows_new == 5
-    counts = dict(ask(lake.home, "select workspace_id::varchar, count(*) from fct_requests group by all"))
-    assert counts == {lake.acme: 120, beta: 5}
+@dataclass
+class Story:
+    """What was seen after each build."""
+
+    lake: Lake
+    first_build: str
+    results: dict[str, RefreshResult] = field(default_factory=dict[str, RefreshResult])
+    seen: dict[str, dict[str, Rows]] = field(default_factory=dict[str, dict[str, Rows]])
+
+    def build(self, chapter: str, *, full: bool = False) -> None:
+        self.results[chapter] = refresh(self.lake.home, self.lake.engine, self.lake.clock, full=full)
+        self.seen[chapter] = everything(self.lake.home)
+
+    def ask(self, sql: str, *parameters: object) -> Rows:
+        return ask(self.lake.home, sql, *parameters)
 
 
-def test_new_rows_are_published_and_counted(lake: Lake) -> None:
-    before = build_id(lake.home)
-    lake.land(lake.acme, lake.laptop, calls(30, "second"))
-    result = refresh(lake.home, lake.engine, lake.clock)
-    assert (result.rows_new, result.rows_total) == (30, 150)
-    assert result.build_id == build_id(lake.home) > before
-    assert ask(lake.home, "select rows_total, max_file_seq from build_info") == [(150, 2)]
-    assert ask(lake.home, "select count(*) from fct_requests") == [(150,)]
-    assert ask(lake.home, "select sum(row_count) from segments") == [(150,)]
-
-
-def test_nothing_new_names_the_current_build_without_building(lake: Lake) -> None:
-    runs = run_history(lake.home).get_runs_count()
-    result = refresh(lake.home, lake.engine, lake.clock)
-    assert (result.rows_new, result.rows_total) == (0, 120)
-    assert result.build_id == build_id(lake.home)
-    assert run_history(lake.home).get_runs_count() == runs
-
-
-def test_repeats_conflicts_and_late_rows_are_settled(lake: Lake) -> None:
-    again = call("first1", project="borealis", provider="openai", model="gpt-4.1-mini", input_tokens=1001)
-    again |= {"cost_logged_millicents": 101, "requested_at": NOON - timedelta(minutes=37)}
-    conflict = call("first2", input_tokens=77)
+@pytest.fixture(scope="module")
+def story(copied_lake: Callable[[Path], Lake], tmp_path_factory: pytest.TempPathFactory) -> Story:
+    lake = copied_lake(tmp_path_factory.mktemp("story"))
+    told = Story(lake, str(ask(lake.home, "select build_id from build_info")[0][0]))
+    told.build("nothing new")
+    lake.land(BETA, named_id(f"device {BETA} laptop"), calls(5, "first"))  # ids that acme landed too
     late = call("late", requested_at=NOON - timedelta(days=200), cost_logged_millicents=5)
-    lake.land(lake.acme, lake.laptop, [again, conflict, late], received_at=NOON + timedelta(minutes=1))
-    result = refresh(lake.home, lake.engine, lake.clock)
-    assert (result.rows_new, result.rows_total) == (1, 121)
-    account = "select received_count, landed_count, duplicate_count, quarantined_count from fct_batches"
-    assert ask(lake.home, f"{account} where file_seq = 2") == [(3, 1, 1, 1)]
-    assert ask(lake.home, "select request_id::varchar from fct_request_conflicts") == [(named_id("request first2"),)]
-    late_day = (NOON - timedelta(days=200)).date()
-    assert ask(lake.home, "select requests from mart_spend_daily where local_day = ?", late_day) == [(1,)]
-    assert ask(lake.home, "select data_as_of from build_info") == [((NOON + timedelta(minutes=1)).replace(tzinfo=None),)]
-
-
-def test_rows_of_an_archived_project_are_withheld_and_come_back(lake: Lake) -> None:
-    total = shown(lake.home)
-    lake.project(lake.acme, "atlas", archived_at_us=to_micros(NOON))
-    lake.land(lake.acme, lake.laptop, [call("kept back", cost_logged_millicents=9)], received_at=NOON + timedelta(hours=1))
-    refresh(lake.home, lake.engine, lake.clock)
-    assert shown(lake.home) == total
-    withheld = "select withheld_reason from fct_requests where request_id = ?"
-    assert ask(lake.home, withheld, named_id("request kept back")) == [("project_archived",)]
-
-    lake.project(lake.acme, "atlas", archived_at_us=None)
-    assert refresh(lake.home, lake.engine, lake.clock).rows_new == 0
-    assert shown(lake.home) == (total[0] + 1, total[1] + 9)
-    assert ask(lake.home, withheld, named_id("request kept back")) == [(None,)]
-
-
-def test_a_project_over_the_ceiling_is_withheld_whole(lake: Lake) -> None:
+    conflict = call("first2", input_tokens=77)
+    lake.land(lake.acme, lake.laptop, [calls(2, "first")[1], conflict, late], received_at=NOON + timedelta(minutes=1))
+    told.build("more rows")
+    lake.project(lake.acme, "atlas", archived_at_us=to_micros(NOON + timedelta(minutes=2)))
     lake.project(lake.acme, "borealis", over_ceiling=True)
-    refresh(lake.home, lake.engine, lake.clock)
-    reasons = ask(lake.home, "select project, withheld_reason, count(*) from fct_requests group by all order by all")
-    assert reasons == [
-        ("(not shared)", None, 40), ("atlas", None, 40), ("borealis", "plan_project_ceiling", 40),
-    ]  # fmt: skip
-
-
-def test_a_renamed_device_alone_makes_a_new_build(lake: Lake) -> None:
-    before = build_id(lake.home)
+    lake.land(lake.acme, lake.laptop, [call("kept back")], received_at=NOON + timedelta(hours=1))
+    told.build("archived")
+    lake.project(lake.acme, "atlas", archived_at_us=None)
+    lake.project(lake.acme, "borealis", over_ceiling=False)
     lake.rename_device(lake.laptop, "Victor's laptop")
-    result = refresh(lake.home, lake.engine, lake.clock)
-    assert result.build_id > before
-    assert result.rows_new == 0
-    names = ask(lake.home, "select display_name from dim_devices where workspace_id = ?", lake.acme)
-    assert names == [("Victor's laptop",)]
+    told.build("restored")
+    told.build("anew", full=True)
+    return told
 
 
-def test_incremental_builds_equal_a_full_one(lake: Lake) -> None:
-    for number in range(3):
-        lake.land(lake.acme, lake.laptop, [*calls(9, f"part{number}"), call("first5", input_tokens=number)])
-        refresh(lake.home, lake.engine, lake.clock)
-        lake.project(lake.acme, "atlas", over_ceiling=number % 2 == 0)
-    lake.land(lake.acme, named_id(f"device {lake.acme} laptop"), calls(20, "first"))
-    refresh(lake.home, lake.engine, lake.clock)
-    incremental = everything(lake.home)
-    result = refresh(lake.home, lake.engine, lake.clock, full=True)
-    assert result.rows_new == result.rows_total == 147
-    assert everything(lake.home) == incremental
+def test_another_workspace_has_its_own_copy_of_the_same_ids(story: Story) -> None:
+    counts = dict(story.ask("select workspace_id::varchar, count(*) from fct_requests group by all"))
+    assert counts == {story.lake.acme: 122, BETA: 5}
 
 
-def test_a_damaged_landing_file_is_named_and_nothing_moves(lake: Lake) -> None:
-    before = build_id(lake.home)
-    path = lake.home.landing / lake.landed_path(lake.land(lake.acme, lake.laptop, calls(10, "torn")))
-    whole = path.read_bytes()
-    path.write_bytes(whole[:100] + bytes([whole[100] ^ 1]) + whole[101:])
-    with pytest.raises(RefreshFailed, match=path.name):
-        refresh(lake.home, lake.engine, lake.clock)
-    assert build_id(lake.home) == before
-    path.write_bytes(whole)
-    assert refresh(lake.home, lake.engine, lake.clock).rows_new == 10
+def test_nothing_new_names_the_current_build_without_a_run(story: Story) -> None:
+    result = story.results["nothing new"]
+    assert (result.build_id, result.rows_new, result.rows_total) == (story.first_build, 0, 120)
+    assert run_history(story.lake.home).get_runs_count() == 1 + len(story.results) - 1
 
 
-def test_a_full_build_checks_every_landing_file(lake: Lake) -> None:
-    path = lake.home.landing / lake.landed_path(1)
-    path.write_bytes(path.read_bytes()[:-1])
-    assert refresh(lake.home, lake.engine, lake.clock).rows_new == 0  # it was built before
-    with pytest.raises(RefreshFailed, match=path.name):
-        refresh(lake.home, lake.engine, lake.clock, full=True)
-    assert ask(lake.home, "select count(*) from fct_requests") == [(120,)]
+def test_new_rows_are_counted_and_every_part_of_a_snapshot_agrees(story: Story) -> None:
+    result = story.results["more rows"]
+    assert (result.rows_new, result.rows_total) == (6, 126)
+    assert len(story.seen["more rows"]["fct_requests"]) == 126
+    ids = [story.first_build, *(story.results[one].build_id for one in ("more rows", "archived", "restored", "anew"))]
+    assert ids == sorted(set(ids))
+    info = story.ask("select build_id, rows_total, max_file_seq, data_as_of from build_info")
+    assert info == [(ids[-1], 127, 4, (NOON + timedelta(hours=1)).replace(tzinfo=None))]
+    assert story.ask("select sum(row_count) from segments") == [(127,)]
 
 
-def test_runs_are_recorded_with_their_reason(lake: Lake) -> None:
-    (lake.home.landing / lake.landed_path(lake.land(lake.acme, lake.laptop, calls(1, "gone")))).unlink()
-    with pytest.raises(RefreshFailed, match="cannot be read"):
-        refresh(lake.home, lake.engine, lake.clock)
-    newest = run_history(lake.home).get_runs(limit=1)[0]
-    assert newest.status.value == "FAILURE"
+def test_a_batch_is_settled_as_landed_duplicate_and_conflict(story: Story) -> None:
+    account = "select received_count, landed_count, duplicate_count, quarantined_count from fct_batches"
+    assert story.ask(f"{account} where file_seq = 3") == [(3, 1, 1, 1)]
+    assert story.ask("select request_id::varchar from fct_request_conflicts") == [(named_id("request first2"),)]
+
+
+def test_a_late_row_restates_its_day(story: Story) -> None:
+    late_day = (NOON - timedelta(days=200)).date()
+    assert story.ask("select requests from mart_spend_daily where local_day = ?", late_day) == [(1,)]
+
+
+def test_withheld_rows_leave_the_roll_ups_and_come_back(story: Story) -> None:
+    def shown(chapter: str) -> int:
+        monthly = story.seen[chapter]["mart_spend_monthly"]
+        return sum(row["requests"] for row in monthly if row["withheld_reason"] is None)
+
+    def reason(chapter: str) -> object:
+        rows = story.seen[chapter]["fct_requests"]
+        return next(r["withheld_reason"] for r in rows if str(r["request_id"]) == named_id("request kept back"))
+
+    assert [shown(one) for one in ("more rows", "archived", "restored")] == [126, 86, 127]
+    assert [reason(one) for one in ("archived", "restored")] == ["project_archived", None]
+    assert story.results["restored"].rows_new == 0
+
+
+def test_a_rename_alone_is_published(story: Story) -> None:
+    devices = [row for row in story.seen["restored"]["dim_devices"] if str(row["device_id"]) == story.lake.laptop]
+    assert [row["display_name"] for row in devices] == ["Victor's laptop"]
+
+
+def test_incremental_builds_equal_a_full_one(story: Story) -> None:
+    assert story.results["anew"].rows_new == story.results["anew"].rows_total == 127
+    assert story.seen["anew"] == story.seen["restored"]
+
+
+def test_money_is_in_integers(story: Story) -> None:
+    kinds = story.ask(
+        "select distinct table_name, column_name, data_type from duckdb_columns()"
+        " where column_name like '%cost_%' and database_name = 'marts'"
+    )
+    assert {kind for _, _, kind in kinds} == {"HUGEINT"}
+    assert {kind for name, kind, *_ in story.ask("describe fct_requests") if "cost_" in name} == {"BIGINT"}

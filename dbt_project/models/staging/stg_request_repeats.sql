@@ -10,7 +10,8 @@ with
 
 files as (select * from {{ ref('stg_landed_files') }}),
 
-requests as (select * from {{ ref('stg_requests') }}),
+-- Read three times for different columns; materialized it would be held whole.
+requests as not materialized (select * from {{ ref('stg_requests') }}),
 
 landed as (select * from {{ source('landing', 'requests') }}),
 

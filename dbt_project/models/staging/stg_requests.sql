@@ -12,8 +12,8 @@ files as (select * from {{ ref('stg_landed_files') }}),
 
 landed as (select * from {{ source('landing', 'requests') }}),
 
--- Only the keys, in a scan of their own: finding repeats must not hold whole rows.
-landed_keys as (
+-- Only the keys, in scans of their own: finding repeats must hold neither whole rows nor all keys.
+landed_keys as not materialized (
     select
         landed.workspace_id,
         landed.request_id,

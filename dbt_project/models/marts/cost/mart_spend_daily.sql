@@ -11,7 +11,7 @@
 -- depends_on: {{ ref('int_model_rates') }}
 with
 
-buckets as (select * from {{ ref('mart_spend_15min') }}),
+buckets as not materialized (select * from {{ ref('mart_spend_15min') }}),
 
 workspaces as (select * from {{ ref('dim_workspaces') }}),
 
