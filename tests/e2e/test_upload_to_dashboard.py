@@ -41,6 +41,7 @@ class Story:
         self.shown: dict[str, dict[str, Any]] = {}
         self.sent_by: defaultdict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         self.receipts: list[dict[str, Any]] = []
+        self.withheld: list[dict[str, Any]] = []
 
     def send(self, laptop: Laptop, records: list[Any]) -> dict[str, Any]:
         answer = laptop.upload(batch(records))
@@ -99,7 +100,8 @@ def tell(story: Story) -> None:
     assert story.send(other, ordinary)["accepted"] == 40
     story.installation.answer("refresh")
     story.installation.answer("project", "archive", "client-2", "--workspace", "acme-co")
-    story.send(first, [record(("archived", i), project="client-2", cost_millicents=5000) for i in range(3)])
+    story.withheld = [record(("archived", i), project="client-2", cost_millicents=5000) for i in range(3)]
+    story.send(first, story.withheld)
     late = [record(("late", i), requested_at="2026-10-02T03:04:05Z", cost_millicents=31) for i in range(5)]
     story.sends(second, [*late, ordinary[5]])
     story.send(second, [record(("late", 0), requested_at="2026-10-02T03:04:05Z", cost_millicents=31)])
@@ -180,8 +182,7 @@ def test_rows_of_an_archived_project_come_back_when_it_is_restored(story: Story)
     story.installation.answer("project", "restore", "client-2", "--workspace", "acme-co")
     story.installation.answer("refresh")
     assert Decimal(whole(story, "/projects/client-2")["totals"]["cost_usd"]) == before + usd(15_000)
-    story.installation.answer("project", "archive", "client-2", "--workspace", "acme-co")
-    story.installation.answer("refresh")
+    story.shown |= {row["id"]: row for row in story.withheld}
 
 
 def test_the_other_workspace_has_its_own_copy_of_shared_ids_and_nothing_else(story: Story):
@@ -256,6 +257,7 @@ def test_incremental_equals_full_and_verify_proves_both(story: Story):
         seen = [whole(story, path) for path in ("/projects", "/projects/dst")]
         return [{key: value for key, value in one.items() if key not in {"build_id", "built_at"}} for one in seen]
 
+    story.installation.answer("refresh")
     before = answers()
     story.installation.answer("refresh", "--full")
     after = answers()

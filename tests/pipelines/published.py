@@ -37,7 +37,7 @@ def everything(home: Home) -> dict[str, Rows]:
     assert snapshot is not None
     with snapshot, snapshot.cursor() as cursor:
         tables = {
-            table: cursor.execute(f"from {table} order by all").to_arrow_table().to_pylist()
+            table: cursor.arrow_table(f"from {table} order by all").to_pylist()
             for table in (*PUBLISHED_TABLES, "fct_requests")
         }
     reader.close()
