@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -107,13 +108,13 @@ _COUNT: Final = pa.int64()
 _EXPORTS: Final = (
     _Export(
         "workspaces",
-        "select id, slug, name, plan, time_zone from workspaces order by id",
+        "select id, slug, name, plan, time_zone from workspaces",
         pa.schema([("workspace_id", UUID_TYPE), *((n, _TEXT) for n in ("slug", "name", "plan", "time_zone"))]),
     ),
     _Export(
         "projects",
         "select workspace_id, slug, display_name, client_name, first_seen_at_us, archived_at_us, over_ceiling,"
-        " visibility_version from projects order by workspace_id, slug",
+        " visibility_version from projects",
         pa.schema([
             ("workspace_id", UUID_TYPE), ("project", _TEXT), ("display_name", _TEXT), ("client_name", _TEXT),
             ("first_seen_at", INSTANT), ("withheld_since", INSTANT), ("withheld_reason", _TEXT),
@@ -124,7 +125,7 @@ _EXPORTS: Final = (
     _Export(
         "devices",
         "select workspace_id, id, hostname, display_name, platform, daemon_version, paired_at_us, revoked_at_us"
-        " from devices order by workspace_id, id",
+        " from devices",
         pa.schema([
             ("workspace_id", UUID_TYPE), ("device_id", UUID_TYPE), ("hostname", _TEXT), ("display_name", _TEXT),
             ("platform", _TEXT), ("daemon_version", _TEXT), ("paired_at", INSTANT), ("revoked_at", INSTANT),
@@ -133,7 +134,7 @@ _EXPORTS: Final = (
     _Export(
         "landed_batches",
         "select batch_key, batch_id, workspace_id, device_id, file_seq, received_at_us, received_count, landed_count,"
-        " duplicate_count, quarantined_count from landed_batches order by workspace_id, chain_position",
+        " duplicate_count, quarantined_count from landed_batches",
         pa.schema([
             ("batch_key", UUID_TYPE), ("batch_id", _TEXT), ("workspace_id", UUID_TYPE), ("device_id", UUID_TYPE),
             ("file_seq", _COUNT), ("received_at", INSTANT), ("received_count", _COUNT), ("landed_count", _COUNT),
@@ -201,7 +202,8 @@ def table_digest(table: pa.Table) -> str:
 
 
 def _read(connection: Connection, export: _Export) -> pa.Table:
-    rows = [export.convert(tuple(row)) for row in connection.execute(text(export.sql))]
+    # Sorted here: two databases may order text by different rules.
+    rows = sorted((export.convert(tuple(row)) for row in connection.execute(text(export.sql))), key=itemgetter(0, 1))
     return _table(export.schema, rows)
 
 

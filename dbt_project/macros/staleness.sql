@@ -59,3 +59,71 @@
         where last_file_seq > {{ since_file_seq() }}
     ),
 {% endmacro %}
+
+{#- The rates a workspace has per model, as a digest each: what `stale_periods` compares with. -#}
+{% macro rates_digests() -%}
+    select distinct
+        workspace_id,
+        provider,
+        model,
+        rates_digest
+    from {{ ref('int_model_rates') }}
+{%- endmacro %}
+
+{#- The (workspace, UTC day) pairs an incremental build has to roll up. Asked before the roll-up is written, because only
+    literal days reach the scan of the requests; through the joins that price them a join on days does not. -#}
+{% macro utc_days_to_roll_up(stored) -%}
+    {%- set query %}
+        with
+
+        projects as (select * from {{ ref('stg_projects') }}),
+
+        rates_digests as ({{ rates_digests() }}),
+
+        {{ stale_periods(stored, 'utc_day') }}
+
+        arrivals as (
+            select
+                workspace_id,
+                requested_on as utc_day
+            from {{ ref('stg_requests') }}
+            where file_seq > {{ since_file_seq() }}
+        )
+
+        select * from stale_periods
+        union
+        select * from arrivals
+    {%- endset %}
+    {{ return(run_query(query).rows | list if execute else []) }}
+{%- endmacro %}
+
+{#- The (workspace, UTC day) pairs with requests of files after `since`. -#}
+{% macro days_of_requests_since(since) -%}
+    {%- set query %}
+        select distinct
+            workspace_id,
+            requested_on
+        from {{ ref('stg_requests') }}
+        where file_seq > {{ since }}
+    {%- endset %}
+    {{ return(run_query(query).rows | list if execute else []) }}
+{%- endmacro %}
+
+{#- A condition that holds for the days given, and, while they are few, only for their workspaces. -#}
+{% macro in_periods(periods, workspace, day) -%}
+    {%- set days = periods | map(attribute=1) | map('string') | unique | sort | list -%}
+    {%- if not days -%}
+        false
+    {%- elif days | length <= 100 -%}
+        {{ day }} in ({% for each in days %}date '{{ each }}'{{ ', ' if not loop.last }}{% endfor %})
+    {%- else -%}
+        {{ day }} between date '{{ days[0] }}' and date '{{ days[-1] }}'
+    {%- endif %}
+    {%- if workspace and days and periods | length <= 1000 %}
+        and ({{ workspace }}, {{ day }}) in (
+            {%- for each in periods %}
+            (uuid '{{ each[0] }}', date '{{ each[1] }}'){{ ',' if not loop.last }}
+            {%- endfor %}
+        )
+    {%- endif %}
+{%- endmacro %}

@@ -1,56 +1,46 @@
--- Every measure of the roll-up is the sum over the requests behind it; for workspace days with requests since the last
--- good build.
+-- Every measure of the roll-up is the sum over the requests behind it; for UTC days with requests since the last good
+-- build.
 -- depends_on: {{ ref('stg_requests') }}
+{% set since = since_file_seq() | int %}
+{% set changed_days = days_of_requests_since(since) if since > 0 else [] %}
+
 with
 
-requests as (select * from {{ ref('fct_requests') }}),
+requests as (
+    select *
+    from {{ ref('fct_requests') }}
+    {% if since > 0 %}
+        where {{ in_periods(changed_days, none, 'requested_on') }}
+    {% endif %}
+),
 
-rolled_up as not materialized (select * from {{ ref('mart_spend_15min') }}),
-
-{% if since_file_seq() | int > 0 %}
-    changed_days as (
-        select distinct
-            workspace_id,
-            requested_on as utc_day
-        from {{ ref('stg_requests') }}
-        where file_seq > {{ since_file_seq() }}
-    ),
-{% else %}
-    changed_days as (
-        select distinct
-            workspace_id,
-            utc_day
-        from rolled_up
-    ),
-{% endif %}
+rolled_up as (
+    select *
+    from {{ ref('mart_spend_15min') }}
+    {% if since > 0 %}
+        where {{ in_periods(changed_days, none, 'utc_day') }}
+    {% endif %}
+),
 
 from_requests as (
     select
-        requests.workspace_id,
-        requests.requested_on as utc_day,
-        requests.spend_kind,
-        requests.withheld_reason,
+        workspace_id,
+        requested_on as utc_day,
+        spend_kind,
+        withheld_reason,
         {{ measured_requests() }}
     from requests
-    inner join changed_days
-        on
-            requests.workspace_id = changed_days.workspace_id
-            and requests.requested_on = changed_days.utc_day
     group by all
 ),
 
 from_roll_up as (
     select
-        rolled_up.workspace_id,
-        rolled_up.utc_day,
-        rolled_up.spend_kind,
-        rolled_up.withheld_reason,
+        workspace_id,
+        utc_day,
+        spend_kind,
+        withheld_reason,
         {{ summed_measures() }}
     from rolled_up
-    inner join changed_days
-        on
-            rolled_up.workspace_id = changed_days.workspace_id
-            and rolled_up.utc_day = changed_days.utc_day
     group by all
 ),
 

@@ -63,18 +63,19 @@ class ServingLimits:
 
 
 class _OpenSnapshot:
-    """One DuckDB instance over one snapshot, shared by all its leases and closed after the last."""
+    """One DuckDB instance over one snapshot, shared by all its leases; it ends with the last of them and of their cursors."""
 
     def __init__(self, home: Home, pointer: CurrentPointer, limits: ServingLimits) -> None:
         self.pointer = pointer
         self._lock = threading.Lock()
         self._leases = 1
-        self._root = _connect(home, home.marts / pointer.file, limits)
+        root = _connect(home, home.marts / pointer.file, limits)
         try:
-            row = self._root.execute("select data_as_of, max_file_seq, rows_total from marts.build_info").fetchall()[0]
+            row = root.execute("select data_as_of, max_file_seq, rows_total from marts.build_info").fetchall()[0]
         except BaseException:
-            self._root.close()
+            root.close()
             raise
+        self._root: duckdb.DuckDBPyConnection | None = root
         as_of: datetime | None = row[0]
         self.data_as_of = as_of.replace(tzinfo=UTC) if as_of else None
         self.max_file_seq: int = row[1]
@@ -92,10 +93,13 @@ class _OpenSnapshot:
         with self._lock:
             self._leases -= 1
             if self._leases == 0:
-                self._root.close()
+                # Let go, not closed: closing would end the cursors that are still being read from.
+                self._root = None
 
     def cursor(self) -> ReadCursor:
         with self._lock:
+            if self._root is None:
+                raise ValueError("this snapshot has been closed")
             return ReadCursor(self._root.cursor())
 
 

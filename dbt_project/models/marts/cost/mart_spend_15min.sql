@@ -7,52 +7,21 @@
 }}
 
 -- depends_on: {{ ref('stg_requests') }}
+{% set periods = utc_days_to_roll_up(this) if is_incremental() else [] %}
+
 with
 
 requests as (select * from {{ ref('fct_requests') }}),
 
-{% if is_incremental() %}
-    arrivals as (select * from {{ ref('stg_requests') }}),
-{% endif %}
-
 projects as (select * from {{ ref('stg_projects') }}),
 
-model_rates as (select * from {{ ref('int_model_rates') }}),
-
-rates_digests as (
-    select distinct
-        workspace_id,
-        provider,
-        model,
-        rates_digest
-    from model_rates
-),
-
-{% if is_incremental() %}
-    {{ stale_periods(this, 'utc_day') }}
-
-    days_to_roll_up as (
-        select
-            workspace_id,
-            utc_day
-        from stale_periods
-        union
-        select distinct
-            workspace_id,
-            requested_on as utc_day
-        from arrivals
-        where file_seq > {{ since_file_seq() }}
-    ),
-{% endif %}
+rates_digests as not materialized ({{ rates_digests() }}),
 
 chosen as (
-    select requests.*
+    select *
     from requests
     {% if is_incremental() %}
-        inner join days_to_roll_up
-            on
-                requests.workspace_id = days_to_roll_up.workspace_id
-                and requests.requested_on = days_to_roll_up.utc_day
+        where {{ in_periods(periods, 'workspace_id', 'requested_on') }}
     {% endif %}
 ),
 

@@ -20,14 +20,7 @@ local_days as (select * from {{ ref('stg_local_days') }}),
 {% if is_incremental() %}
     projects as (select * from {{ ref('stg_projects') }}),
 
-    rates_digests as (
-        select distinct
-            workspace_id,
-            provider,
-            model,
-            rates_digest
-        from {{ ref('int_model_rates') }}
-    ),
+    rates_digests as ({{ rates_digests() }}),
 {% endif %}
 
 workspace_days as (
