@@ -171,7 +171,8 @@ class DbtRunner:
         digest = self.project_digest()
         parsed = _parsed_projects.get(self.project)
         if parsed is None or parsed.digest != digest:
-            outcome = self._invoke(None, ["parse", "--write-json"], self._home.warehouse)
+            # Only the name counts when parsing, and one that is the same in every home keeps dbt's own cache good.
+            outcome = self._invoke(None, ["parse", "--write-json"], Path(self._home.warehouse.name))
             if not outcome.success:
                 raise DbtParseError(_one_line(str(outcome.exception or outcome.result)))
             written = json.loads((self._home.dbt / "target" / "manifest.json").read_bytes())

@@ -12,6 +12,7 @@ from collections.abc import Hashable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import StreamingResponse
 
 from api.auth import ReadWorkspace
 from api.dashboards import control
@@ -134,6 +135,7 @@ def get_requests(call: PagedCall, page: WantedPage) -> Response:
         bearer="api_key",
         extra_answers={200: _CSV, 304: _NOT_MODIFIED},
     ),
+    response_class=StreamingResponse,  # has no JSON of its own to put into the document
 )
 def get_requests_csv(call: SearchingCall, search: WantedSearch) -> Response:
     """Stream all requests of the period that match; there is no row cap.

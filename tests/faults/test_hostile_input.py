@@ -108,10 +108,10 @@ def filled(path: str, value: str) -> str:
 
 def routes(app: FastAPI) -> list[tuple[str, str]]:
     found = {
-        (method, context.path)
+        (method, str(context.path))
         for context in iter_route_contexts(app.routes)
         if isinstance(context.route, APIRoute)
-        for method in context.methods
+        for method in context.methods or ()
     }
     assert len(found) > 15, found
     return sorted(found)

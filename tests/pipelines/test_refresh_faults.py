@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,50 +21,65 @@ from pipelines.run_history import run_history
 from tests.pipelines.lake_builder import Lake, calls
 from tests.pipelines.published import ask, build_id, everything
 
-# Runs one refresh and dies by SIGKILL when a step of publishing begins or has ended.
-KILLED_REFRESH = """
+# For every point named on a line of its input, forks a refresh that dies by SIGKILL there, and prints how it ended.
+# Importing and parsing come before the fork: they take most of a young process' time.
+KILLED_REFRESHES = """
 import os, signal, sys
-from pipelines import build, publish, segments
+from pipelines import build, publish
+from pipelines.assets import run
+from pipelines.dbt_runner import warm_dbt
 from pipelines.lake.clock import SystemClock
 from pipelines.lake.database import open_database
 from pipelines.lake.paths import Home
 from pipelines.refresh import refresh
 
-def die(*_args, **_more):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-point, home = sys.argv[1], Home.locate(sys.argv[2])
-module, name = {
+POINTS = {
     "models built": (build, "publish"),
-    "segment written": (publish, "_check_totals"),
     "snapshot written": (publish, "move_pointer"),
     "pointer moved": (build, "record_build"),
     "fresh warehouse recorded": (build, "adopt_warehouse"),
-}[point]
-setattr(module, name, die)
-refresh(home, open_database(home.database_url), SystemClock(), full=point == "fresh warehouse recorded")
+}
+home = Home.locate(sys.argv[1])
+warm_dbt(home).manifest()
+for line in sys.stdin:
+    point = line.strip()
+    child = os.fork()
+    if child == 0:
+        setattr(*POINTS[point], lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+        refresh(home, open_database(home.database_url), SystemClock(), full=point == "fresh warehouse recorded")
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-def killed_refresh(lake: Lake, point: str) -> None:
-    """Refresh in a process of its own that is killed at `point`."""
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED_REFRESH, point, str(lake.home.root)],
-        capture_output=True, text=True, check=False, timeout=120, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    assert done.stdout == ""
+@pytest.fixture
+def kill_at(lake: Lake) -> Iterator[Callable[[str], None]]:
+    """Runs a refresh of the lake in a process of its own that is killed at a point."""
+    command = [sys.executable, "-c", KILLED_REFRESHES, str(lake.home.root)]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        orders, answers = parent.stdin, parent.stdout
+
+        def kill(point: str) -> None:
+            orders.write(f"{point}\n")
+            orders.flush()
+            assert answers.readline().strip() == str(-signal.SIGKILL)
+
+        yield kill
+        orders.close()
 
 
-def test_a_refresh_killed_anywhere_leaves_a_whole_build_and_heals(lake: Lake) -> None:
+def test_a_refresh_killed_anywhere_leaves_a_whole_build_and_heals(lake: Lake, kill_at: Callable[[str], None]) -> None:
     before = everything(lake.home)
     lake.land(lake.acme, lake.laptop, calls(10, "second"))
-    for point in ("models built", "segment written", "snapshot written"):
-        killed_refresh(lake, point)
+    for point in ("models built", "snapshot written"):
+        kill_at(point)
         assert everything(lake.home) == before
-    killed_refresh(lake, "pointer moved")
+    kill_at("pointer moved")
     assert ask(lake.home, "select rows_total from build_info") == [(130,)]
-    killed_refresh(lake, "fresh warehouse recorded")
+    kill_at("fresh warehouse recorded")
     newest = build_id(lake.home)
     lake.land(lake.acme, lake.laptop, calls(10, "third"))
     healed = refresh(lake.home, lake.engine, lake.clock)

@@ -109,7 +109,7 @@ def flip_a_bit(home: Home) -> None:
 def change_a_row(home: Home) -> None:
     victim = landing_files(home)[0]
     table = pq.read_table(victim)
-    tokens = [value + 1 for value in table["input_tokens"].to_pylist()]
+    tokens = [int(value or 0) + 1 for value in table["input_tokens"].to_pylist()]
     changed = table.set_column(table.schema.get_field_index("input_tokens"), "input_tokens", [tokens])
     pq.write_table(changed, victim)
 

@@ -15,7 +15,9 @@ requests as (select * from {{ ref('fct_requests') }}),
 
 projects as (select * from {{ ref('stg_projects') }}),
 
-rates_digests as not materialized ({{ rates_digests() }}),
+rates_digests as not materialized (
+    {{ rates_digests() }}
+),
 
 chosen as (
     select *

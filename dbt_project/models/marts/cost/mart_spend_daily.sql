@@ -20,7 +20,9 @@ local_days as (select * from {{ ref('stg_local_days') }}),
 {% if is_incremental() %}
     projects as (select * from {{ ref('stg_projects') }}),
 
-    rates_digests as ({{ rates_digests() }}),
+    rates_digests as (
+        {{ rates_digests() }}
+    ),
 {% endif %}
 
 workspace_days as (
