@@ -22,6 +22,6 @@ def log_settings(default_level: str = "INFO") -> dict[str, Any]:
         "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
         "root": {"handlers": ["stderr"], "level": level if known else default_level},
-        # Alembic tells at every start that it knows its dialect.
-        "loggers": {"alembic": {"level": "WARNING"}},
+        # Alembic tells at every start that it knows its dialect, httpx every call.
+        "loggers": {"alembic": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
     }

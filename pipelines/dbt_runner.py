@@ -105,7 +105,7 @@ class DbtRun:
             return None
         first = causes[0]
         others = f" (and {len(causes) - 1} more)" if len(causes) > 1 else ""
-        return f"{first.kind.replace('_', ' ')} {first.name} failed: {_one_line(first.message)}{others}"
+        return f"{first.kind.replace('_', ' ')} {_short(first.name)} failed: {_one_line(first.message)}{others}"
 
 
 @dataclass(frozen=True)
@@ -275,8 +275,12 @@ def _node_result(result: Any) -> NodeResult:
 
 def _one_line(message: str) -> str:
     """Return a message's content on one line, short enough to be read."""
-    words = " ".join(message.split())
-    return words if len(words) <= 400 else words[:399] + "…"  # noqa: PLR2004 - a few lines of a terminal
+    return _short(" ".join(message.split()), 400)
+
+
+def _short(words: str, limit: int = 100) -> str:
+    """Cut text that is too long to be read; dbt names a test by all its arguments."""
+    return words if len(words) <= limit else words[: limit - 1] + "…"
 
 
 @lru_cache(maxsize=8)

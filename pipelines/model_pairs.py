@@ -65,7 +65,7 @@ def landed_pairs(home: Home, landed: Sequence[LandedFileRow], *, afresh: bool = 
         except pa.ArrowException as fault:
             raise UnreadableLandingError(f"landing file {one.relative_path} cannot be read: {fault}") from fault
         distinct = columns.group_by(_COLUMNS).aggregate([])
-        pairs.update(zip(distinct["provider"].to_pylist(), distinct["model"].to_pylist(), strict=True))
+        pairs.update((str(row["provider"]), str(row["model"])) for row in distinct.to_pylist())
     if fresh:
         last = fresh[-1]
         known = _Remembered(last.file_seq, last.sha256, sorted(pairs))

@@ -50,9 +50,10 @@ class DemoScreen:
 
     def uploaded(self, devices: int, totals: Mapping[str, int]) -> None:
         """Say what the machines sent."""
+        aside = f", {totals['quarantined']:,} set aside" if totals["quarantined"] else ""
         self._console.print(
-            f"● {devices} machines paired and sent {totals['rows']:,} rows: {totals['accepted']:,} accepted, "
-            f"{totals['duplicates']:,} known duplicates, {totals['quarantined']:,} set aside"
+            f"● {devices} machines paired and sent {totals['rows']:,} rows; {totals['accepted']:,} are durable{aside}",
+            soft_wrap=True,
         )
 
     def waiting(self, what: str, work: Callable[[], _Result]) -> _Result:
@@ -63,8 +64,9 @@ class DemoScreen:
     def built(self, build: dict[str, Any]) -> None:
         """Say what was published."""
         self._console.print(
-            f"● marts published: {build['rows_total']:,} distinct requests in build {build['build_id']} "
-            f"({build['seconds']:.1f} s)"
+            f"● marts built, tested and published in {build['seconds']:.1f} s: "
+            f"{build['rows_total']:,} distinct requests, build {build['build_id']}",
+            soft_wrap=True,
         )
 
     def overview(self, overview: dict[str, Any]) -> None:
@@ -103,7 +105,8 @@ class DemoScreen:
         requests, metered, imputed = own
         self._console.print(
             f"{mark}: {requests:,} requests, ${Decimal(metered) / MILLICENTS_PER_USD:,.5f} metered, "
-            f"${Decimal(imputed) / MILLICENTS_PER_USD:,.5f} under subscriptions"
+            f"${Decimal(imputed) / MILLICENTS_PER_USD:,.5f} under subscriptions",
+            soft_wrap=True,
         )
         return agrees
 

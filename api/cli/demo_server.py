@@ -6,6 +6,7 @@ Belongs here: starting it, reading where it listens, stopping it. Does not belon
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Generator
@@ -27,8 +28,12 @@ def running_server(home: Home, port: int) -> Generator[str]:
         click.ClickException: it ended before it listened; its own log on stderr says why.
     """
     command = [sys.executable, "-m", "api.cli.main", "serve", "--port", str(port), "--home", str(home.root)]
+    # Warnings only, unless asked for: the demo says what happens.
+    environment = {"HALTON_LOG_LEVEL": "WARNING", **os.environ}
     # A group of its own: Ctrl-C is for the demo, which then stops the server.
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as server:  # noqa: S603
+    with subprocess.Popen(  # noqa: S603 - our own module
+        command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as server:
         try:
             line = server.stdout.readline() if server.stdout else ""
             if not line:

@@ -63,7 +63,7 @@ class ServingLimits:
 
 
 class _OpenSnapshot:
-    """One DuckDB instance over one snapshot, shared by all its leases; it ends with the last of them and of their cursors."""
+    """One DuckDB instance over one snapshot, shared by its leases; it ends with the last of them and their cursors."""
 
     def __init__(self, home: Home, pointer: CurrentPointer, limits: ServingLimits) -> None:
         self.pointer = pointer

@@ -41,8 +41,9 @@ def test_only_reading_statements_pass(lake: Lake, sql: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["read_text('/etc/passwd')", "'{home}/exports/workspaces.parquet'", "glob('/*')", "read_csv('/proc/self/environ')"]
-)  # fmt: skip
+    "source",
+    ["read_text('/etc/passwd')", "'{home}/exports/workspaces.parquet'", "glob('/*')", "read_csv('/proc/self/environ')"],
+)
 def test_nothing_outside_the_lake_can_be_read(lake: Lake, source: str) -> None:
     with pytest.raises(duckdb.PermissionException):
         ask(lake.home, f"select * from {source.format(home=lake.home.root)}")
@@ -116,7 +117,7 @@ def test_readers_during_swaps_never_see_two_builds_mixed(lake: Lake) -> None:
                 mart = cursor.execute("select sum(requests) from mart_spend_daily").fetchall()[0][0]
                 facts = cursor.execute("select count(*) from fct_requests").fetchall()[0][0]
             seen.append(told[0])
-            if not told == (snapshot.build_id, rows[snapshot.build_id]) or {mart, facts} != {told[1]}:
+            if told != (snapshot.build_id, rows[snapshot.build_id]) or {mart, facts} != {told[1]}:
                 wrong.append((snapshot.build_id, told, mart, facts))
 
     threads = [threading.Thread(target=read) for _ in range(8)]

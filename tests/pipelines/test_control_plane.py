@@ -33,7 +33,11 @@ def test_exports_hold_what_the_warehouse_needs(peopled: Lake) -> None:
     write_control_plane(read, peopled.home)
     exported = {name: parquet.read_table(peopled.home.exports / f"{name}.parquet").to_pylist() for name in read.tables}
     atlas, borealis = [row for row in exported["projects"] if str(row["workspace_id"]) == peopled.acme]
-    assert (atlas["display_name"], atlas["withheld_since"], atlas["withheld_reason"]) == ("Atlas ✈", NOON, "project_archived")
+    assert (atlas["display_name"], atlas["withheld_since"], atlas["withheld_reason"]) == (
+        "Atlas ✈",
+        NOON,
+        "project_archived",
+    )
     assert borealis["withheld_since"] == datetime(1970, 1, 1, tzinfo=UTC)
     assert (borealis["withheld_reason"], borealis["visibility_version"]) == ("plan_project_ceiling", 2)
     assert exported["landed_files"][0]["path"] == str(peopled.home.landing / peopled.landed_path(1))
