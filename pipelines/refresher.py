@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -29,6 +30,7 @@ from pipelines.refresh import RefreshFailed, refresh
 _log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.5
+LONGEST_PAUSE: Final = timedelta(seconds=2)
 FIRST_BACK_OFF: Final = timedelta(seconds=2)
 LONGEST_BACK_OFF: Final = timedelta(minutes=5)
 IDLE_REFRESH: Final = timedelta(hours=1)
@@ -58,9 +60,9 @@ class Pace:
         return trace != self.seen or (self.idle_until is not None and now >= self.idle_until)
 
     def succeeded(self, trace: Trace, now: datetime, seconds: float) -> None:
-        """Note a refresh that began at `trace`; the next may take at most half of the time, however slow builds are."""
+        """Note a refresh that began at `trace`; quick ones follow each other with as long a pause as they took."""
         self.seen, self.failures = trace, 0
-        self.not_before = now + timedelta(seconds=seconds)
+        self.not_before = now + min(timedelta(seconds=seconds), LONGEST_PAUSE)
         self.idle_until = now + IDLE_REFRESH
 
     def failed(self, now: datetime) -> timedelta:
@@ -129,9 +131,12 @@ def main(arguments: list[str] | None = None) -> int:
     engine = open_database(home.database_url)
     loop = threading.Thread(target=keep_fresh, args=(home, engine, SystemClock(), stop), name="refresher")
     loop.start()
+    parent = os.getppid()
     # Joined with a timeout: a plain join would keep Python from handling signals.
     while loop.is_alive():
         loop.join(timeout=POLL_SECONDS)
+        if os.getppid() != parent:  # the server beside us was killed: nobody would ever stop us
+            stop.set()
     engine.dispose()
     return 0
 
