@@ -33,7 +33,7 @@ MEMORY_LIMIT: Final = os.environ.get(MEMORY_VARIABLE, "4GB")
 """DuckDB's memory limit while models run."""
 TARGET_VARIABLE: Final = "DBT_TARGET_PATH"
 
-_SOURCE_SUFFIXES: Final = frozenset({".sql", ".yml", ".yaml", ".csv", ".md"})
+_SOURCE_SUFFIXES: Final = frozenset({".sql", ".yml", ".yaml", ".csv"})
 _NOT_SOURCES: Final = frozenset({"target", "logs", "dbt_packages"})
 _MODEL_SUCCESS: Final = frozenset({"success"})
 _TEST_SUCCESS: Final = frozenset({"pass", "warn"})
