@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TypeVar
 
-import duckdb
 from sqlalchemy import Engine
 
 from pipelines.build import Build, BuildError
@@ -69,8 +68,12 @@ def refresh(home: Home, engine: Engine, clock: Clock, full: bool = False) -> Ref
         build = Build(home, engine, clock, warm_dbt(home), full=full)
         try:
             published = build.already_published() or _in_own_thread(lambda: _materialise(build))
-        except (BuildError, PublishError, DbtParseError, duckdb.Error, OSError) as fault:
+        except (BuildError, PublishError, DbtParseError) as fault:
             raise RefreshFailed(str(fault)) from fault
+        except Exception as fault:
+            # A database that is down, a full disk, a broken file: the first line says it, the cause says the rest.
+            reason = next(iter(str(fault).splitlines()), "")
+            raise RefreshFailed(f"{type(fault).__name__}: {reason}") from fault
     seconds = perf_counter() - started
     return RefreshResult(published.build_id, published.rows_new, published.rows_total, seconds)
 

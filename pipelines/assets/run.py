@@ -58,5 +58,5 @@ def _reason(outcome: dg.ExecuteInProcessResult) -> str:
             while error and error.cause:
                 error = error.cause
             if error:
-                return f"step {event.step_key} failed unexpectedly: {error.message.strip()}"
+                return f"step {event.step_key} failed unexpectedly: {next(iter(error.message.splitlines()), '')}"
     return "the run ended without publishing"

@@ -69,13 +69,14 @@ NEGOTIATED = [
 def random_call(lake: Lake, dice: random.Random) -> dict[str, Any]:
     provider, model = dice.choice(MODELS)
     kinds = ("input_tokens", "output_tokens", "thinking_tokens", "cached_tokens", "cache_write_tokens")
+    counts: dict[str, Any] = {kind: dice.choice(COUNTS) for kind in kinds}
     return lake.row(
         dice.choice(["acme", "other"]),
         provider=provider,
         model=model,
         requested_at=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=dice.randrange(24 * 320)),
         extra_json=dice.choice(EXTRAS),
-        **{kind: dice.choice(COUNTS) for kind in kinds},
+        **counts,
     )
 
 
