@@ -24,6 +24,15 @@ class Home:
 
     root: Path
 
+    def __post_init__(self) -> None:
+        """Refuse a path that DuckDB would take for a pattern.
+
+        Raises:
+            ValueError: the path contains `*`, `?`, `[` or `]`.
+        """
+        if set("*?[]") & set(str(self.root)):
+            raise ValueError("the home folder's path must not contain * ? [ or ]")
+
     @classmethod
     def locate(cls, explicit: str | Path | None = None) -> Home:
         """Return the home given explicitly, else by `$HALTON_HOME`, else `./.halton`."""
