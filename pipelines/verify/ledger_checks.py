@@ -48,13 +48,13 @@ def read_ledger(engine: Engine) -> Ledger:
                 connection,
                 select(landed_batches).order_by(landed_batches.c.workspace_id, landed_batches.c.chain_position),
             ),
-            quarantined={row[0]: row[1] for row in connection.execute(_quarantined_per_batch())},
+            quarantined={row["batch_key"]: row["rows"] for row in _rows(connection, _quarantined_per_batch())},
             heads=_heads(connection),
         )
 
 
 def _quarantined_per_batch() -> Any:
-    return select(quarantined_rows.c.batch_key, func.count()).group_by(quarantined_rows.c.batch_key)
+    return select(quarantined_rows.c.batch_key, func.count().label("rows")).group_by(quarantined_rows.c.batch_key)
 
 
 def _heads(connection: Connection) -> dict[str, tuple[int, str]]:
