@@ -52,6 +52,8 @@ class AuditEvent(StrEnum):
     PROJECT_ARCHIVED = "project.archived"
     PROJECT_RESTORED = "project.restored"
     PROJECT_RELEASED = "project.released"
+    RATE_SET = "rate.set"
+    RATE_WITHDRAWN = "rate.withdrawn"
 
 
 class ActorType(StrEnum):

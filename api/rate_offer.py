@@ -28,19 +28,36 @@ _USD_PER_MTOK_MAX: Final = 1000.0
 _IN_FORCE: Final = """
     select
         provider, model_ref, uncached_input_picousd_per_token, output_picousd_per_token,
-        cache_read_picousd_per_token, cache_write_5m_picousd_per_token,
-        greatest(valid_from, known_from) as offered_since
+        cache_read_picousd_per_token, cache_write_5m_picousd_per_token
     from read_parquet($book)
     where service_tier = 'standard' and context_over_tokens = 0 and currency = 'USD'
         and valid_from <= $now and $now < valid_to
         and (workspace_id is null or workspace_id::varchar = $workspace_id)
         and uncached_input_picousd_per_token is not null and output_picousd_per_token is not null
     qualify row_number() over (
-        partition by provider, model_ref order by workspace_id is null, valid_from desc, known_from desc, rate_id
+        partition by provider, model_ref order by workspace_id is null, known_from desc, valid_from desc, rate_id desc
     ) = 1
     order by provider, model_ref
 """
-_Row = tuple[str, str, int, int, int | None, int | None, datetime]
+# A price's beginning, our learning of it and its end, for everyone or this workspace; and whatever changed the book.
+_CHANGED_AT: Final = """
+    with prices as (
+        select greatest(valid_from, known_from)::timestamp as began, valid_to::timestamp as ended
+        from read_parquet($book)
+        where workspace_id is null or workspace_id::varchar = $workspace_id
+    ),
+    instants as (
+        select began as instant from prices
+        union all
+        select ended from prices
+        union all
+        select try_cast(decode(value) as timestamptz)::timestamp
+        from parquet_kv_metadata($book)
+        where decode(key) = 'changed_at'
+    )
+    select max(instant) from instants where instant <= $now
+"""
+_Row = tuple[str, str, int, int, int | None, int | None]
 
 NO_OFFER: Final = PricingRates(
     schema_version=1, bundled_rates_date="1970-01-01", rates_version=0, currency="USD", providers={}
@@ -55,8 +72,9 @@ _CACHED_OFFERS: Final = 64
 def rate_offer(home: Home, workspace_id: str, now: datetime) -> PricingRates:
     """Return the offer to one workspace's daemons at `now`; `NO_OFFER` when there is no readable rate book.
 
-    `rates_version` is the newest instant, in seconds since 1970, at which one of the offered prices began to hold or
-    became known: it rises when the offer changes, and `bundled_rates_date` is its day.
+    `rates_version` is the newest instant, in seconds since 1970, at which a price began to hold, became known, ended or
+    was withdrawn: it rises when the offer changes, and `bundled_rates_date` is its day. Daemons apply only what is
+    newer, so a negotiated price that is over must raise it too.
     """
     book = home.exports / "rate_book.parquet"
     try:
@@ -83,9 +101,9 @@ def _read(book: Path, workspace_id: str, now: datetime) -> PricingRates:
         connection.execute("set TimeZone = 'UTC'")
         parameters = {"book": str(book), "now": naive, "workspace_id": workspace_id}
         rows: list[_Row] = connection.execute(_IN_FORCE, parameters).fetchall()
+        changed = connection.execute(_CHANGED_AT, parameters).fetchone()
     providers: dict[str, list[ModelRates]] = {}
-    newest = EPOCH
-    for provider, model, uncached_input, output, cache_read, cache_write, offered_since in rows:
+    for provider, model, uncached_input, output, cache_read, cache_write in rows:
         rates = ModelRates(
             model=model,
             input=_usd_per_mtok(uncached_input),
@@ -98,7 +116,7 @@ def _read(book: Path, workspace_id: str, now: datetime) -> PricingRates:
         if name is None or not _acceptable(rates):
             continue
         providers.setdefault(name, []).append(rates)
-        newest = max(newest, offered_since.replace(tzinfo=UTC))
+    newest: datetime = EPOCH if changed is None or changed[0] is None else changed[0].replace(tzinfo=UTC)
     if not providers:
         return NO_OFFER
     return PricingRates(

@@ -233,7 +233,7 @@ class Build:
         write_control_plane(control_plane, self.home)
         calendar = export_calendar(self.home, control_plane.time_zones.values(), self.clock)
         pairs = landed_pairs(self.home, control_plane.landed, afresh=self.full)
-        prices = export_prices(self.home, pairs, self.clock)
+        prices = export_prices(self.home, pairs, self.clock, control_plane.negotiated)
         newest = control_plane.max_file_seq
         inputs = BuildInputs(
             max_file_seq=newest,

@@ -25,6 +25,8 @@ from pipelines.lake.arrow import array, parquet, uuid_array
 from pipelines.lake.paths import Home
 from pipelines.lake.schema import INSTANT
 from pipelines.lake.schema import UUID as UUID_TYPE
+from pipelines.negotiated_rates import read_negotiated_rates
+from pipelines.rates.book import Rate
 
 WITHHELD_OVER_CEILING: Final = "plan_project_ceiling"
 WITHHELD_ARCHIVED: Final = "project_archived"
@@ -55,11 +57,13 @@ class ControlPlane:
         tables: export name to Arrow table.
         landed: every committed landing file, in commit order.
         time_zones: workspace id to IANA zone.
+        negotiated: the workspaces' own prices that are not withdrawn.
     """
 
     tables: dict[str, pa.Table]
     landed: list[LandedFileRow] = field(default_factory=list[LandedFileRow])
     time_zones: dict[str, str] = field(default_factory=dict[str, str])
+    negotiated: tuple[Rate, ...] = ()
 
     @property
     def max_file_seq(self) -> int:
@@ -169,6 +173,7 @@ def read_control_plane(engine: Engine, home: Home) -> ControlPlane:
         with connection.begin():
             tables = {one.name: _read(connection, one) for one in _EXPORTS}
             files = connection.execute(text(_LANDED_SQL)).all()
+            negotiated = read_negotiated_rates(connection)
     rows = [(seq, workspace, str(home.landing / path), count, digest) for seq, workspace, path, count, digest in files]
     tables["landed_files"] = _table(_LANDED_SCHEMA, rows)
     workspaces = tables["workspaces"]
@@ -177,6 +182,7 @@ def read_control_plane(engine: Engine, home: Home) -> ControlPlane:
         tables=tables,
         landed=[LandedFileRow(seq, path, count, digest) for seq, _, path, count, digest in files],
         time_zones={str(workspace): str(zone) for workspace, zone in zones},
+        negotiated=negotiated,
     )
 
 

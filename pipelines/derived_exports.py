@@ -19,10 +19,12 @@ from pipelines.lake.arrow import compute, parquet
 from pipelines.lake.clock import Clock
 from pipelines.lake.paths import Home
 from pipelines.model_pairs import Pair
+from pipelines.rates.book import Rate
 from pipelines.rates.export import write_model_aliases, write_rate_book
 
 # What this process wrote last, per home: these files take a tenth of a second each and seldom change.
 _written: dict[tuple[Home, str], object] = {}
+_written_books: dict[Home, tuple[tuple[Rate, ...], str]] = {}
 
 
 @dataclass(frozen=True)
@@ -79,17 +81,23 @@ def export_calendar(home: Home, time_zones: Iterable[str], clock: Clock) -> Cale
     return Calendar(parquet.read_table(path), wanted[1] + timedelta(days=DAYS_AHEAD))
 
 
-def export_prices(home: Home, pairs: Sequence[Pair], clock: Clock) -> Prices:
+def export_prices(home: Home, pairs: Sequence[Pair], clock: Clock, negotiated: Sequence[Rate] = ()) -> Prices:
     """Write the rate book and what every model that ever landed is priced as.
+
+    Args:
+        home: where the files go.
+        pairs: every (provider, model) that ever landed.
+        clock: tells since when prices are known.
+        negotiated: the workspaces' own rates in force.
 
     Raises:
         ValueError: the bundled prices hold one that the book cannot express.
     """
     book, aliases = home.exports / "rate_book.parquet", home.exports / "model_aliases.parquet"
-    version = _written.get((home, book.name))
-    if not isinstance(version, str) or not book.is_file():
-        version = write_rate_book(book, now=clock.now())
-        _written[home, book.name] = version
+    own, version = _written_books.get(home, ((), ""))
+    if not version or own != tuple(negotiated) or not book.is_file():
+        version = write_rate_book(book, now=clock.now(), negotiated=negotiated)
+        _written_books[home] = tuple(negotiated), version
     wanted = tuple(pairs)
     if not aliases.is_file() or _written.get((home, aliases.name)) != wanted:
         write_model_aliases(aliases, pairs)

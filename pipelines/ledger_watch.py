@@ -9,7 +9,8 @@ from __future__ import annotations
 from sqlalchemy import Engine, text
 
 _POSITION = "select coalesce(max(value), 0) from landing_sequence"
-# Every change of a workspace, project or device is audited, every batch is a link of its workspace's chain.
+# Every change of a workspace, project, device or negotiated price is audited, every batch is a link of its
+# workspace's chain.
 _TRACE = """
 select
     (select coalesce(max(value), 0) from landing_sequence),

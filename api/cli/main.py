@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "pairing": ("api.cli.pairing:pairing_group", "Let machines into a workspace, or turn them away."),
     "device": ("api.cli.device:device_group", "List and revoke paired machines."),
     "project": ("api.cli.project:project_group", "List, archive and restore projects."),
+    "rate": ("api.cli.rate:rate_group", "Set, list and withdraw a workspace's negotiated prices."),
     "api-key": ("api.cli.api_key:api_key_group", "Make keys that read dashboards as JSON."),
     "verify": ("api.cli.verify:verify_command", "Recompute everything published from the landed files."),
     "demo": ("api.cli.demo:demo_command", "Run the whole way once, with simulated machines."),

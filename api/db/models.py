@@ -3,8 +3,8 @@
 Belongs here: columns, keys and the words a column may hold. Does not belong here: the landing ledger
 (`pipelines.lake.ledger`, same `MetaData`), rules over these rows (`api.plans`, `api.devices`, `api.projects`), queries.
 
-Ids are lower-case UUID text. Instants are microseconds since 1970-01-01 UTC in columns ending in `_at_us`. Money is
-millicents (1 USD = 100,000).
+Ids are lower-case UUID text. Instants are microseconds since 1970-01-01 UTC in columns ending in `_us`. Money is
+millicents (1 USD = 100,000), prices are picodollars per token.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ Id = Annotated[str, mapped_column(Uuid36)]
 InstantUs = Annotated[int, mapped_column(BigInteger)]
 Position = Annotated[int, mapped_column(BigInteger)]
 Sha256 = Annotated[str, mapped_column(String(64))]
+PicousdPerToken = Annotated[int, mapped_column(BigInteger)]
 Text64 = Annotated[str, mapped_column(String(64))]
 Text255 = Annotated[str, mapped_column(String(255))]
 
@@ -229,6 +230,33 @@ class Budget(Base):
     scope: Mapped[str] = mapped_column(String(16))
     scope_id: Mapped[str] = mapped_column(Uuid36, default="")
     monthly_millicents: Mapped[int] = mapped_column(BigInteger)
+
+
+class RateOverride(Base):
+    """One row per price a workspace negotiated; a newer one of the same key, or a withdrawal, sets `withdrawn_at_us`.
+
+    The key is (provider, model_ref, service_tier, context_over_tokens, valid_from_us). Prices are picodollars per token
+    (1 USD per million tokens = 1,000,000); null where the kind has no known price.
+    """
+
+    __tablename__ = "rate_overrides"
+
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    workspace_id: Mapped[Id] = mapped_column(ForeignKey("workspaces.id"), index=True)
+    provider: Mapped[Text64]
+    model_ref: Mapped[Text255]
+    service_tier: Mapped[Text64] = mapped_column(default="standard")
+    context_over_tokens: Mapped[int] = mapped_column(BigInteger, default=0)
+    valid_from_us: Mapped[InstantUs]
+    valid_to_us: Mapped[InstantUs | None]
+    known_from_us: Mapped[InstantUs]
+    withdrawn_at_us: Mapped[InstantUs | None]
+    uncached_input_picousd_per_token: Mapped[PicousdPerToken | None]
+    cache_read_picousd_per_token: Mapped[PicousdPerToken | None]
+    cache_write_5m_picousd_per_token: Mapped[PicousdPerToken | None]
+    cache_write_1h_picousd_per_token: Mapped[PicousdPerToken | None]
+    output_picousd_per_token: Mapped[PicousdPerToken | None]
+    note: Mapped[str] = mapped_column(Text, default="")
 
 
 class AuditRecord(Base):

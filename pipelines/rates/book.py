@@ -93,6 +93,11 @@ def picousd_per_token(usd_per_mtok: Decimal) -> int:
 
 
 def rate_book_version(rates: Iterable[Rate]) -> str:
-    """Name the content of a rate book: 16 hex digits, the same for the same prices in any order."""
-    ids = "\n".join(sorted(rate.rate_id for rate in rates))
+    """Name the content of a rate book: 16 hex digits, the same for the same prices in any order.
+
+    Negotiated rates may overlap, and then the latest known wins: when they became known is part of the content.
+    """
+    ids = "\n".join(
+        sorted(f"{rate.rate_id} {rate.known_from.isoformat()}" if rate.workspace_id else rate.rate_id for rate in rates)
+    )
     return hashlib.sha256(ids.encode()).hexdigest()[:16]

@@ -61,7 +61,8 @@ def write_rate_book(path: Path, *, now: datetime, negotiated: Sequence[Rate] = (
     """Write the seed's prices and the workspaces' own.
 
     The package's data bears no date, and holds prices that only start in the future. So a seed price is known from
-    the first time it was written here: rows of the file being replaced keep their `known_from`.
+    the first time it was written here: rows of the file being replaced keep their `known_from`. The file's own metadata
+    says, as `changed_at`, since when its content is what it is: a price that was withdrawn leaves no other trace.
 
     Args:
         path: `rate_book.parquet`, replaced atomically.
@@ -74,8 +75,11 @@ def write_rate_book(path: Path, *, now: datetime, negotiated: Sequence[Rate] = (
     known = _known_from(path) if path.exists() else {}
     seed = [replace(rate, known_from=known.get(rate.rate_id, now)) for rate in seed_rates()]
     rates = [*seed, *negotiated]
-    write_table(path, pa.Table.from_pylist([_row(rate) for rate in rates], schema=RATE_BOOK_SCHEMA))
-    return rate_book_version(rates)
+    version = rate_book_version(rates)
+    table = pa.Table.from_pylist([_row(rate) for rate in rates], schema=RATE_BOOK_SCHEMA)
+    known_as = {"version": version, "changed_at": _changed_at(path, version, now)}
+    write_table(path, table.replace_schema_metadata(known_as))
+    return version
 
 
 def write_model_aliases(path: Path, pairs: Iterable[tuple[str, str]]) -> None:
@@ -92,6 +96,13 @@ def write_model_aliases(path: Path, pairs: Iterable[tuple[str, str]]) -> None:
 def read_rate_book(path: Path) -> list[Rate]:
     """Read a rate book back, row for row."""
     return [_rate(row) for row in pq.read_table(path).to_pylist()]
+
+
+def _changed_at(path: Path, version: str, now: datetime) -> str:
+    """Return since when the book has this content, ISO 8601: now, unless the file being replaced has it too."""
+    metadata = (pq.read_schema(path).metadata if path.exists() else None) or {}
+    same = metadata.get(b"version") == version.encode()
+    return metadata[b"changed_at"].decode() if same else now.isoformat()
 
 
 def _known_from(path: Path) -> dict[str, datetime]:

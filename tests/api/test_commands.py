@@ -39,6 +39,9 @@ COMMANDS = {
     ("project", "list"): "project list",
     ("project", "archive"): "project archive",
     ("project", "restore"): "project restore",
+    ("rate", "set"): "--input 0.8",
+    ("rate", "list"): "rate list",
+    ("rate", "withdraw"): "rate withdraw",
     ("api-key", "create"): "--name notebook",
     ("verify",): "halton-cloud verify",
 }

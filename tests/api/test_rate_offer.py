@@ -14,6 +14,8 @@ from starlette.testclient import TestClient
 from api.rate_offer import NO_OFFER, rate_offer
 from daemon.wire.pricing import PricingRates
 from pipelines.lake.paths import Home
+from pipelines.rates.book import UNTIL_FURTHER_NOTICE, Rate, TokenRates
+from pipelines.rates.export import write_rate_book
 from tests.api.conftest import Machine, Tenants
 from tests.conftest import NOON, on_sqlite
 
@@ -116,6 +118,42 @@ def test_the_version_rises_when_a_dated_price_begins(home: Home) -> None:
     before, after = rate_offer(home, WORKSPACE, NOON), rate_offer(home, WORKSPACE, NOON + timedelta(days=1))
     assert after.rates_version > before.rates_version
     assert after.bundled_rates_date == "2026-07-02"
+
+
+def test_the_version_rises_when_a_negotiated_price_ends(home: Home) -> None:
+    own = rate(workspace_id=WORKSPACE, valid_to=datetime(2026, 7, 2), output_picousd_per_token=9_000_000)  # noqa: DTZ001
+    write_book(home, rate(), own)
+    before, after = rate_offer(home, WORKSPACE, NOON), rate_offer(home, WORKSPACE, NOON + timedelta(days=1))
+    assert (before.providers["anthropic"][0].output, after.providers["anthropic"][0].output) == (9.0, 15.0)
+    assert after.rates_version > before.rates_version
+
+
+def test_the_version_rises_when_a_negotiated_price_is_withdrawn(home: Home) -> None:
+    def offered(now: datetime, *own: Rate) -> tuple[int, float]:
+        write_rate_book(home.exports / "rate_book.parquet", now=now, negotiated=own)
+        offer = rate_offer(home, WORKSPACE, NOON)
+        output = next(one.output for one in offer.providers["anthropic"] if one.model == "claude-haiku-4-5")
+        return offer.rates_version, output
+
+    prices = TokenRates(1_000_000, 100_000, 1_250_000, 2_000_000, 4_000_000)
+    own = Rate("anthropic", "claude-haiku-4-5", "standard", 0, SINCE, UNTIL_FURTHER_NOTICE, prices, "negotiated",
+               known_from=NOON - timedelta(hours=2), workspace_id=WORKSPACE)  # fmt: skip
+    agreed = offered(NOON - timedelta(hours=2), own)
+    assert offered(NOON - timedelta(hours=1), own) == agreed
+    withdrawn = offered(NOON, *())
+    assert (agreed[1], withdrawn[1]) == (4.0, 5.0)
+    assert withdrawn[0] > agreed[0]
+
+
+def test_of_overlapping_negotiated_prices_the_latest_known_is_offered(home: Home) -> None:
+    later = {"workspace_id": WORKSPACE, "valid_from": datetime(2026, 6, 1)}  # noqa: DTZ001
+    known_later = {"workspace_id": WORKSPACE, "known_from": datetime(2026, 6, 2)}  # noqa: DTZ001
+    write_book(
+        home,
+        rate(**later, rate_id="a", output_picousd_per_token=9_000_000),
+        rate(**known_later, rate_id="b", output_picousd_per_token=8_000_000),
+    )
+    assert rate_offer(home, WORKSPACE, NOON).providers["anthropic"][0].output == 8.0
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not parquet"])

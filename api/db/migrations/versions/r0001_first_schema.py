@@ -1,4 +1,4 @@
-"""First schema: people, machines, projects, audit log and the landing ledger."""
+"""First schema: people, machines, projects, negotiated prices, audit log and the landing ledger."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ _TABLES = (
     "sync_tokens",
     "pairing_sessions",
     "projects",
+    "rate_overrides",
     "audit_events",
     "landing_sequence",
     "landed_files",
@@ -46,6 +47,7 @@ def upgrade() -> None:
     _sync_tokens()
     _pairing_sessions()
     _projects()
+    _rate_overrides()
     _audit_events()
     _landing_sequence()
     _landed_files()
@@ -240,6 +242,31 @@ def _projects() -> None:
         sa.UniqueConstraint("workspace_id", "slug", name="uq_projects_workspace_id_slug"),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _rate_overrides() -> None:
+    op.create_table(
+        "rate_overrides",
+        _column("id", _UUID),
+        _column("workspace_id", _UUID),
+        _column("provider", _TEXT64),
+        _column("model_ref", _TEXT255),
+        _column("service_tier", _TEXT64),
+        _column("context_over_tokens", _BIG),
+        _column("valid_from_us", _BIG),
+        _null("valid_to_us", _BIG),
+        _column("known_from_us", _BIG),
+        _null("withdrawn_at_us", _BIG),
+        _null("uncached_input_picousd_per_token", _BIG),
+        _null("cache_read_picousd_per_token", _BIG),
+        _null("cache_write_5m_picousd_per_token", _BIG),
+        _null("cache_write_1h_picousd_per_token", _BIG),
+        _null("output_picousd_per_token", _BIG),
+        _column("note", sa.Text()),
+        sa.ForeignKeyConstraint(["workspace_id"], ["workspaces.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_rate_overrides_workspace_id", "rate_overrides", ["workspace_id"])
 
 
 def _audit_events() -> None:
