@@ -1,4 +1,4 @@
-"""Rate book files, the table offered to daemons, and choosing among overlapping rates."""
+"""Rate book files, and choosing among overlapping rates."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import msgspec
 import pyarrow.parquet as pq
 
 from pipelines.rates.book import SINCE_EVER, UNTIL_FURTHER_NOTICE, Rate, TokenRates
 from pipelines.rates.export import read_rate_book, write_model_aliases, write_rate_book
-from pipelines.rates.offer import pricing_rates
 from pipelines.rates.reference import RateIndex, TokenKinds, extra_values, price_picousd, token_kinds
 from pipelines.rates.seed import seed_rates
 
@@ -112,34 +110,3 @@ def test_unknown_keys_count_only_in_the_expected_type():
     odd = ('{"service_tier": 5, "cache_write_1h_tokens": "5"}', '{"cache_write_1h_tokens": -1}', "[]", "{", None, "")
     assert {extra_values(text) for text in odd} == {(None, 0)}
     assert extra_values('{"cache_write_1h_tokens": true}') == (None, 0)
-
-
-def test_the_offer_has_the_strict_shape():
-    known = [replace(rate, known_from=NOW) for rate in seed_rates()]
-    offer = pricing_rates(known, at=NOW)
-    assert msgspec.convert(msgspec.to_builtins(offer), type(offer)) == offer
-    assert set(offer.providers) == {"anthropic", "openai", "google", "xai", "groq"}
-    assert offer.rates_version == int(NOW.timestamp())
-    assert offer.bundled_rates_date == "2026-11-21"
-    sonnet = next(m for m in offer.providers["anthropic"] if m.model == "claude-sonnet-4-5")
-    assert (sonnet.input, sonnet.output, sonnet.thinking, sonnet.cache_read, sonnet.cache_write) == (
-        3.0,
-        15.0,
-        15.0,
-        0.3,
-        3.75,
-    )
-    assert not [m.model for m in offer.providers["google"] if m.model.startswith("anthropic/")]
-
-
-def test_the_offer_prefers_the_workspaces_own_prices_and_its_version_grows():
-    everyones = pricing_rates([SEED], at=NOW)
-    own = pricing_rates([SEED, OWN], at=NOW, workspace_id=ACME)
-    assert (everyones.providers["openai"][0].input, own.providers["openai"][0].input) == (1e-05, 8e-06)
-    assert pricing_rates([SEED, OWN], at=NOW, workspace_id=OTHER) == everyones
-    assert own.rates_version > everyones.rates_version
-
-
-def test_a_book_without_prices_offers_nothing_and_never_applies():
-    offer = pricing_rates([], at=NOW)
-    assert (offer.rates_version, offer.providers) == (0, {})
