@@ -121,6 +121,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--home", type=Path, default=None, help="home folder; default $HALTON_HOME or ./.halton")
     home = Home.locate(parser.parse_args(arguments).home)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # Dagster's storages tell at every start what they are
     stop = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:

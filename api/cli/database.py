@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from api.db.migrate import upgrade
 from api.db.session import reading, transaction
+from api.errors import not_found
 from api.logs import log_settings
 from pipelines.lake.clock import SystemClock
 from pipelines.lake.database import open_database
@@ -22,9 +23,19 @@ from pipelines.lake.paths import Home
 
 
 @contextmanager
-def opened(home: Home) -> Generator[Engine]:
-    """Yield the home's app database with the newest schema; logs go to stderr from here on."""
+def opened(home: Home, *, create: bool = False) -> Generator[Engine]:
+    """Yield the home's app database with the newest schema; logs go to stderr from here on.
+
+    Args:
+        home: whose database.
+        create: begin a new home where there is none; otherwise a mistyped path would look like an empty installation.
+
+    Raises:
+        Refused: there is no home and none is to be made.
+    """
     logging.config.dictConfig(log_settings())
+    if not create and not home.root.is_dir():
+        raise not_found("home_not_found", f"There is no Halton home at {home.root}; workspace create begins one.")
     home.root.mkdir(parents=True, exist_ok=True)
     engine = open_database(home.database_url, pool_size=2)
     try:
@@ -35,9 +46,9 @@ def opened(home: Home) -> Generator[Engine]:
 
 
 @contextmanager
-def changing(home_folder: str | None) -> Generator[tuple[Session, datetime]]:
+def changing(home_folder: str | None, *, create: bool = False) -> Generator[tuple[Session, datetime]]:
     """Yield a session and the present instant; committed when the block ends well."""
-    with opened(Home.locate(home_folder)) as engine, transaction(engine) as session:
+    with opened(Home.locate(home_folder), create=create) as engine, transaction(engine) as session:
         yield session, SystemClock().now()
 
 

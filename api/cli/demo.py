@@ -78,7 +78,9 @@ def demo_command(
         screen.overview(overview)
         report = screen.waiting("Recomputing every total from the landed files", lambda: _verify(home))
         agrees = screen.proof(report, sent.totals, overview)
-        screen.look_further(url, workspace.slug, workspace.api_key, time.monotonic() - started)
+        screen.look_further(
+            url, workspace.slug, workspace.api_key, time.monotonic() - started, home=home.root, serving=not no_serve
+        )
         print_answer(
             {
                 "url": url,
@@ -103,7 +105,7 @@ def _workspace(home: Home) -> DemoWorkspace:
     from api.api_keys import create_api_key  # noqa: PLC0415 - after the database has been opened once
     from api.workspaces import create_workspace  # noqa: PLC0415
 
-    with changing(str(home.root)) as (session, now):
+    with changing(str(home.root), create=True) as (session, now):
         workspace = create_workspace(
             session, name="Demo", owner_email="demo@halton.example", plan=Plan.TEAM, time_zone="UTC",
             actor=OPERATOR, at=now,

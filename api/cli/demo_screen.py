@@ -51,8 +51,10 @@ class DemoScreen:
     def uploaded(self, devices: int, totals: Mapping[str, int]) -> None:
         """Say what the machines sent."""
         aside = f", {totals['quarantined']:,} set aside" if totals["quarantined"] else ""
+        again = totals["rows"] - totals["distinct_rows"]
         self._console.print(
-            f"● {devices} machines paired and sent {totals['rows']:,} rows; {totals['accepted']:,} are durable{aside}",
+            f"● {devices} machines paired and sent {totals['rows']:,} rows, {again:,} of them twice; "
+            f"{totals['accepted']:,} are durable{aside}",
             soft_wrap=True,
         )
 
@@ -110,11 +112,15 @@ class DemoScreen:
         )
         return agrees
 
-    def look_further(self, url: str, slug: str, key: str, seconds: float) -> None:
+    def look_further(self, url: str, slug: str, key: str, seconds: float, *, home: Path, serving: bool) -> None:
         """Say where to look next."""
         self._console.print(f"\nDone in {seconds:.1f} s. Look further:")
+        if not serving:
+            port = url.rpartition(":")[2]
+            self._console.print(f"  halton-cloud up --home {home} --port {port}", soft_wrap=True)
         self._console.print(f'  curl -H "Authorization: Bearer {key}" {url}/v1/{slug}/overview', soft_wrap=True)
-        self._console.print(f"  {url}/openapi.json lists every route. Ctrl-C stops the server.", soft_wrap=True)
+        end = " Ctrl-C stops the server." if serving else ""
+        self._console.print(f"  {url}/openapi.json lists every route.{end}", soft_wrap=True)
 
     def _headline(self, overview: dict[str, Any]) -> Table:
         totals, headline = overview["totals"], overview["headline"]

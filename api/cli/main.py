@@ -84,7 +84,9 @@ def _reason(error: Exception) -> str:
     lines = str(error).splitlines()
     first = lines[0][:300] if lines else ""
     kind = type(error)
-    if kind.__module__ == "api.errors" or (kind is OSError and first):
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.strerror}: {error.filename}"
+    if kind.__module__.partition(".")[0] in {"api", "pipelines"} or (isinstance(error, OSError) and first):
         return first
     return f"{kind.__name__}: {first}" if first else kind.__name__
 

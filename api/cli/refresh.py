@@ -28,7 +28,7 @@ def refresh_command(*, home_folder: str | None, full: bool) -> None:
       halton-cloud refresh --full
     """
     home = Home.locate(home_folder)
-    with opened(home) as engine:
+    with opened(home, create=True) as engine:
         outcome = refresh(home, engine, SystemClock(), full=full)
     print_answer(
         {

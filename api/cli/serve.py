@@ -61,13 +61,13 @@ def up_command(home_folder: str | None, host: str, port: int, workers: int) -> N
       halton-cloud up --port 0 --home /tmp/halton
     """
     home = Home.locate(home_folder)
-    with opened(home):
+    with opened(home, create=True):
         pass  # the refresher expects the tables
     with kept_running([sys.executable, "-m", "pipelines.refresher", "--home", str(home.root)]):
         _serve(home, host, port, workers)
 
 
 def _serve(home: Home, host: str, port: int, workers: int) -> None:
-    with opened(home):
+    with opened(home, create=True):
         pass  # upgraded once, before any worker looks
     serve(home, host=host, port=port, workers=workers, on_ready=lambda url: print_answer({"listening": url}))

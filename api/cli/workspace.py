@@ -38,7 +38,7 @@ def create(home_folder: str | None, name: str, owner: str, plan: str, time_zone:
       halton-cloud workspace create "Acme Co" --owner vk@acme.co
       halton-cloud workspace create Solo --owner me@example.org --plan solo --time-zone Europe/Berlin
     """
-    with changing(home_folder) as (session, now):
+    with changing(home_folder, create=True) as (session, now):
         workspace = create_workspace(
             session, name=name, owner_email=owner, plan=Plan(plan), time_zone=time_zone, actor=OPERATOR, at=now
         )

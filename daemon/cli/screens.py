@@ -36,6 +36,7 @@ class ConnectScreen:
             import webbrowser  # noqa: PLC0415 - only when one is wanted
 
             webbrowser.open(started.pairing_url)
+        self._line(f"Or an operator runs: {_operator_command(started)}")
         self._line("Waiting for approval… (Ctrl-C to cancel)")
 
     def paired(self, credentials: Credentials, state: PairingState) -> None:
@@ -72,7 +73,7 @@ class EventScreen:
     def code(self, started: PairingStarted) -> None:
         """Show the code to approve."""
         self.event("pairing", pairing_code=started.pairing_code, pairing_url=started.pairing_url)
-        self._person(f"Pairing code: {started.pairing_code}   Approve at: {started.pairing_url}")
+        self._person(f"Pairing code: {started.pairing_code}   Approve with: {_operator_command(started)}")
 
     def paired(self, credentials: Credentials, state: PairingState) -> None:
         """Show the workspace and who approved."""
@@ -135,3 +136,7 @@ def _has_display() -> bool:
     if sys.platform in {"darwin", "win32"}:
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _operator_command(started: PairingStarted) -> str:
+    return f"halton-cloud pairing approve {started.pairing_code} --workspace SLUG"

@@ -76,7 +76,7 @@ def _instant(_: click.Context, __: click.Parameter, text: str | None) -> datetim
     "--rows", type=click.IntRange(1), help="Calls of all devices together. [default: 50000, or the whole trace]"
 )
 @click.option("--days", type=click.IntRange(1, 2_000), default=90, show_default=True, help="Length of the history.")
-@click.option("--seed", type=int, default=7, show_default=True, help="Same seed and options, same rows.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Same seed, options and --until, same rows.")
 @click.option("--device-index", type=click.IntRange(0), default=0, show_default=True, help="Which device this is.")
 @click.option("--devices", type=click.IntRange(1, 1_000), default=1, show_default=True, help="How many share the rows.")
 @click.option(
