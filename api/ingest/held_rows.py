@@ -134,7 +134,7 @@ class HeldRows:
             return cursor.execute(f"with {_LANDED} {_PUBLISHED} {query}", bound).fetchall()
 
     def _landing_only(self) -> duckdb.DuckDBPyConnection:
-        connection = duckdb.connect()
+        connection = duckdb.connect(config={"temp_directory": str(self.home.serving_spill)})
         connection.execute(f"set allowed_directories = [{quoted(self.home.landing)}]")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")

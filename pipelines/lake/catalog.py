@@ -230,6 +230,7 @@ def _connect(home: Home, marts: Path, limits: ServingLimits) -> duckdb.DuckDBPyC
         config={
             "threads": limits.threads,
             "memory_limit": limits.memory,
+            "temp_directory": str(home.serving_spill),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         }

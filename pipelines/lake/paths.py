@@ -89,6 +89,11 @@ class Home:
         return self.marts / "segments"
 
     @property
+    def serving_spill(self) -> Path:
+        """Where queries on published marts spill when memory runs short; DuckDB makes it when needed."""
+        return self.marts / "spill"
+
+    @property
     def dagster(self) -> Path:
         """`DAGSTER_HOME`: run history of the pipelines."""
         return self.root / "dagster"
