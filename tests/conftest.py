@@ -47,6 +47,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="a long campaign; run with --long"))
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    # Workers must agree on every test's name, and bytes may hold the second they were made in (gzip's header does).
+    return f"{argname}_{len(val)}_bytes" if isinstance(val, bytes) else None
+
+
 @pytest.fixture
 def clock() -> FixedClock:
     """A clock that stands at noon of 2026-07-01 UTC until a test moves it."""
