@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.dashboards.recent_answers import GivenAgain, RecentAnswers
 from api.dashboards.routes import router as dashboards
 from api.error_answers import install_error_answers
 from api.ingest.group import GroupCommitter
@@ -73,6 +74,8 @@ def create_app(
     app.state.clock = clock
     app.state.rate_limits = rate_limits or RateLimits.standard(clock)
     app.state.snapshots = SnapshotReader(home)
+    app.state.recent_answers = RecentAnswers(home, app.state.engine, clock)
+    app.add_middleware(GivenAgain, recent=app.state.recent_answers)
     app.add_middleware(_SecurityHeaders)
     install_error_answers(app)
     for router in (server, pairing, ingest, dashboards):  # dashboards last: their paths begin with any slug
@@ -91,6 +94,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     finally:
         await run_in_threadpool(committer.close)
         await run_in_threadpool(state.snapshots.close)
+        state.recent_answers.close()
         if state.owns_engine:
             await run_in_threadpool(state.engine.dispose)
 

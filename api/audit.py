@@ -39,6 +39,7 @@ class AuditEvent(StrEnum):
     WORKSPACE_CREATED = "workspace.created"
     WORKSPACE_PLAN_CHANGED = "workspace.plan_changed"
     WORKSPACE_BUDGET_SET = "workspace.budget_set"
+    WORKSPACE_RETENTION_SET = "workspace.retention_set"
     MEMBER_ADDED = "member.added"
     PAIRING_APPROVED = "pairing.approved"
     PAIRING_DENIED = "pairing.denied"

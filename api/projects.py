@@ -30,6 +30,10 @@ _workspaces: Table = Workspace.metadata.tables["workspaces"]
 _SLUGS_PER_QUERY = 500
 
 
+SeenProjects = dict[str, tuple[bool, int | None]]
+"""By slug: whether the project is over the plan's ceiling, and since when it is archived (microseconds)."""
+
+
 class WithheldReason(StrEnum):
     """Why rows of a project stay out of dashboards."""
 
@@ -53,6 +57,7 @@ def observe_projects(
     at_us: int,
     *,
     device_id: str | None = None,
+    seen: SeenProjects | None = None,
 ) -> dict[str, WithheldReason | None]:
     """Make sure each slug has a project, and tell which of them are withheld.
 
@@ -65,12 +70,14 @@ def observe_projects(
         slugs: slugs that rows are attributed to (a mapping by slug will do).
         at_us: when the rows were received.
         device_id: who brought them, for the audit log.
+        seen: the workspace's projects read before in this transaction, which must have locked the workspace: nothing
+            changes them meanwhile. What is read is added.
 
     Returns:
         For each slug the reason its rows are withheld, or None.
     """
     wanted = list(dict.fromkeys(slugs))
-    known = _reasons(connection, workspace_id, wanted, at_us)
+    known = _reasons(connection, workspace_id, wanted, at_us, seen)
     if len(known) < len(wanted):
         plan = lock_workspace(connection, workspace_id)
         known = _reasons(connection, workspace_id, wanted, at_us)
@@ -146,18 +153,24 @@ def list_projects(session: Session, workspace_id: str) -> list[Project]:
 
 
 def _reasons(
-    connection: Connection | Session, workspace_id: str, slugs: list[str], at_us: int
+    connection: Connection | Session,
+    workspace_id: str,
+    slugs: list[str],
+    at_us: int,
+    seen: SeenProjects | None = None,
 ) -> dict[str, WithheldReason | None]:
-    found: dict[str, WithheldReason | None] = {}
-    for start in range(0, len(slugs), _SLUGS_PER_QUERY):
+    seen = {} if seen is None else seen
+    unread = [slug for slug in slugs if slug not in seen]
+    for start in range(0, len(unread), _SLUGS_PER_QUERY):
         query = select(_projects.c.slug, _projects.c.over_ceiling, _projects.c.archived_at_us).where(
-            _projects.c.workspace_id == workspace_id, _projects.c.slug.in_(slugs[start : start + _SLUGS_PER_QUERY])
+            _projects.c.workspace_id == workspace_id, _projects.c.slug.in_(unread[start : start + _SLUGS_PER_QUERY])
         )
-        for slug, over_ceiling, archived_at_us in connection.execute(query):
-            found[slug] = withheld_reason(
-                over_ceiling=over_ceiling, archived_at_us=archived_at_us, received_at_us=at_us
-            )
-    return found
+        seen.update({slug: (over, archived) for slug, over, archived in connection.execute(query)})
+    return {
+        slug: withheld_reason(over_ceiling=seen[slug][0], archived_at_us=seen[slug][1], received_at_us=at_us)
+        for slug in slugs
+        if slug in seen
+    }
 
 
 def _create(

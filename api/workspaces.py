@@ -34,6 +34,7 @@ RESERVED_SLUGS: Final = frozenset({
 
 MILLICENTS_PER_USD: Final = 100_000
 BUDGET_MAX_USD: Final = Decimal(1_000_000_000)
+RETENTION_MAX_DAYS: Final = 36_500
 _SLUG_LENGTH_MAX: Final = 48
 _SLUG_TRIES: Final = 1_000
 _EMAIL: Final = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,255}")
@@ -128,6 +129,36 @@ def set_budget(session: Session, workspace_id: str, monthly_millicents: int, *, 
         event=AuditEvent.WORKSPACE_BUDGET_SET,
         resource=Resource("workspace", workspace_id),
         details={"monthly_millicents": monthly_millicents},
+        at=at,
+    )
+
+
+def set_retention(session: Session, workspace_id: str, days: int | None, *, actor: Actor, at: datetime) -> None:
+    """Set how long the workspace keeps requests.
+
+    Args:
+        session: the open transaction.
+        workspace_id: whose requests.
+        days: requests of UTC days before today minus this many are no longer shown, and their files are deleted once
+            nothing else is in them; None keeps everything for ever. What is deleted does not come back.
+        actor: who decides.
+        at: when.
+
+    Raises:
+        Refused: 404 no such workspace; 422 the number is not from 1 to 36500.
+    """
+    if days is not None and not 1 <= days <= RETENTION_MAX_DAYS:
+        raise invalid(f"The number of days must be from 1 to {RETENTION_MAX_DAYS}.")
+    lock_workspace(session, workspace_id)
+    workspace = session.get_one(Workspace, workspace_id)
+    before, workspace.retention_days = workspace.retention_days, days
+    record_event(
+        session,
+        workspace_id,
+        actor=actor,
+        event=AuditEvent.WORKSPACE_RETENTION_SET,
+        resource=Resource("workspace", workspace_id),
+        details={"retention_days": days, "before": before},
         at=at,
     )
 

@@ -11,26 +11,22 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 
 from sqlalchemy import Engine
 
 from pipelines.build_inputs import BuildInputs, Extent, Plan, ledger_digest, plan_build
-from pipelines.control_plane import (
-    ControlPlane,
-    LandedFileRow,
-    read_control_plane,
-    table_digest,
-    write_control_plane,
-)
+from pipelines.control_plane import ControlPlane, read_control_plane, table_digest, write_control_plane
 from pipelines.dbt_runner import DbtRun, DbtRunner
 from pipelines.dbt_selection import affected_nodes, changed_sources
 from pipelines.derived_exports import Calendar, export_calendar, export_prices
 from pipelines.durable_files import remove_leftovers, sha256_of_file
 from pipelines.lake.catalog import read_pointer
 from pipelines.lake.clock import Clock
-from pipelines.lake.landing import LandingWriter
+from pipelines.lake.landing import LandingWriter, has_newest_schema
 from pipelines.lake.paths import Home
+from pipelines.landed_export import LandedFileRow
 from pipelines.ledger_watch import ledger_position
 from pipelines.model_pairs import UnreadableLandingError, landed_pairs
 from pipelines.publish import (
@@ -55,6 +51,7 @@ from pipelines.warehouse import (
     remove_abandoned,
     unfinished_attempts,
 )
+from pipelines.whole_files import published_is_damaged
 
 # Unit tests prove the SQL, not the data.
 _DATA_ONLY = ("--exclude-resource-type", "unit_test")
@@ -127,7 +124,7 @@ class Build:
         if self._exported is None:
             self._clear_leftovers()
             base = None if self.full else self._find_base()
-            control_plane = read_control_plane(self._engine, self.home)
+            control_plane = read_control_plane(self._engine, self.home, self.clock.now().astimezone(UTC).date())
             fresh = _files_after(control_plane, base)
             verify_landed_files(self.home, fresh)
             try:
@@ -209,7 +206,7 @@ class Build:
     def _clear_leftovers(self) -> None:
         remove_abandoned(self.home)
         remove_leftovers(self.home.exports)
-        if not self.home.empty_landing_file.exists():
+        if not has_newest_schema(self.home):  # staging reads it with every build
             LandingWriter(self.home).close()
 
     def _find_base(self) -> Base | None:
@@ -218,7 +215,9 @@ class Build:
             return None
         build = last_build(self.home.warehouse)
         segments = snapshot_segments(self.home, snapshot_name(build.build_id)) if build else None
-        return Base(build, segments) if build and segments is not None else None
+        if build is None or segments is None or published_is_damaged(self.home, build.build_id, segments):
+            return None
+        return Base(build, segments)
 
     def _affected(self, exported: Exported) -> list[str]:
         """Return what an incremental build runs; everything when an earlier one broke off half-way."""
@@ -245,6 +244,7 @@ class Build:
             calendar_until=calendar.until.isoformat(),
             calendar=calendar.digests(calendar.until),
             models=prices.models,
+            horizons=control_plane.horizons,
         )
         return inputs, calendar
 
@@ -265,7 +265,7 @@ class Build:
             pointer = read_pointer(self.home)
         except ValueError:
             return False
-        return pointer is not None and pointer.build_id == build_id
+        return pointer is not None and (pointer.build_id, pointer.file) == (build_id, snapshot_name(build_id))
 
 
 def _files_after(control_plane: ControlPlane, base: Base | None) -> list[LandedFileRow]:
@@ -274,15 +274,15 @@ def _files_after(control_plane: ControlPlane, base: Base | None) -> list[LandedF
 
 
 def verify_landed_files(home: Home, files: Iterable[LandedFileRow]) -> None:
-    """Check landing files against the ledger's digests.
+    """Check the files that hold these rows against the ledger's digests, each once.
 
     Raises:
         BuildError: a file is missing, unreadable or changed; the message names it.
     """
-    for one in files:
+    for stored in dict.fromkeys(one.stored for one in files if one.stored is not None):
         try:
-            digest = sha256_of_file(home.landing / one.relative_path)
+            digest = sha256_of_file(home.landing / stored.relative_path)
         except OSError as fault:
-            raise BuildError(f"landing file {one.relative_path} cannot be read: {fault.strerror}") from fault
-        if digest != one.sha256:
-            raise BuildError(f"landing file {one.relative_path} is damaged: its SHA-256 is not the ledger's")
+            raise BuildError(f"landing file {stored.relative_path} cannot be read: {fault.strerror}") from fault
+        if digest != stored.sha256:
+            raise BuildError(f"landing file {stored.relative_path} is damaged: its SHA-256 is not the ledger's")

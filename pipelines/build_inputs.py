@@ -14,7 +14,7 @@ from enum import StrEnum
 
 import msgspec
 
-from pipelines.control_plane import LandedFileRow
+from pipelines.landed_export import LandedFileRow
 
 
 class Extent(StrEnum):
@@ -38,6 +38,8 @@ class BuildInputs(msgspec.Struct, frozen=True, kw_only=True):
         calendar_until: last local day (ISO date) the calendar held.
         calendar: zone to a digest of its days up to that one.
         models: `provider/model` as landed to the priced model, empty when none is known.
+        horizons: workspace id to the first UTC day (ISO date) whose requests are kept, where not all are. It moves
+            with every UTC day, and every move means a full build: at most one a day, and one per change of the setting.
     """
 
     max_file_seq: int
@@ -49,6 +51,7 @@ class BuildInputs(msgspec.Struct, frozen=True, kw_only=True):
     calendar_until: str
     calendar: dict[str, str]
     models: dict[str, str]
+    horizons: dict[str, str] = {}
 
     @property
     def last_calendar_day(self) -> date:
@@ -108,6 +111,7 @@ def _break_with(
         "the dbt project or its tools changed": now.project != base.project,
         "the rate book changed": now.rate_book != base.rate_book,
         "a model that was seen before is priced as another one now": _contradicts(base.models, now.models),
+        "a horizon of retention moved": now.horizons != base.horizons,
         "a workspace's time zone changed": _contradicts(base.time_zones, now.time_zones),
         "the rules of a time zone changed": _contradicts(base.calendar, calendar_at_base),
     }
@@ -120,7 +124,7 @@ def _contradicts(before: dict[str, str], now: dict[str, str]) -> bool:
 
 
 def ledger_digest(landed: Iterable[LandedFileRow], up_to: int) -> str:
-    """Return a digest of the committed files with `file_seq` up to `up_to`."""
+    """Return a digest of the committed files with `file_seq` up to `up_to`, wherever their rows lie now."""
     whole = hashlib.sha256()
     for one in landed:
         if one.file_seq <= up_to:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
@@ -25,28 +26,13 @@ from pipelines.lake.arrow import array, parquet, uuid_array
 from pipelines.lake.paths import Home
 from pipelines.lake.schema import INSTANT
 from pipelines.lake.schema import UUID as UUID_TYPE
+from pipelines.landed_export import LANDED_SCHEMA, LANDED_SQL, LandedFileRow, exported_file, landed_file
 from pipelines.negotiated_rates import read_negotiated_rates
 from pipelines.rates.book import Rate
+from pipelines.retention import horizon
 
 WITHHELD_OVER_CEILING: Final = "plan_project_ceiling"
 WITHHELD_ARCHIVED: Final = "project_archived"
-
-
-@dataclass(frozen=True)
-class LandedFileRow:
-    """A committed landing file, as the ledger knows it.
-
-    Attributes:
-        file_seq: commit order, from 1.
-        relative_path: path under the landing folder.
-        row_count: rows in it.
-        sha256: digest of its bytes, hex.
-    """
-
-    file_seq: int
-    relative_path: str
-    row_count: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -58,12 +44,14 @@ class ControlPlane:
         landed: every committed landing file, in commit order.
         time_zones: workspace id to IANA zone.
         negotiated: the workspaces' own prices that are not withdrawn.
+        horizons: workspace id to the first UTC day (ISO date) whose requests are kept, where not all are.
     """
 
     tables: dict[str, pa.Table]
     landed: list[LandedFileRow] = field(default_factory=list[LandedFileRow])
     time_zones: dict[str, str] = field(default_factory=dict[str, str])
     negotiated: tuple[Rate, ...] = ()
+    horizons: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
     def max_file_seq(self) -> int:
@@ -80,6 +68,10 @@ class ControlPlane:
         return {name: table_digest(table) for name, table in self.tables.items()}
 
 
+def _plain(row: Sequence[Any], _today: date) -> Sequence[Any]:
+    return tuple(row)
+
+
 @dataclass(frozen=True)
 class _Export:
     """How one table is read and written: SQL whose columns stand in the order of `schema`."""
@@ -87,7 +79,7 @@ class _Export:
     name: str
     sql: str
     schema: pa.Schema
-    convert: Callable[[Sequence[Any]], Sequence[Any]] = tuple
+    convert: Callable[[Sequence[Any], date], Sequence[Any]] = _plain
 
 
 def withheld(archived_at_us: int | None, *, over_ceiling: bool) -> tuple[int | None, str | None]:
@@ -102,18 +94,28 @@ def withheld(archived_at_us: int | None, *, over_ceiling: bool) -> tuple[int | N
     return None, None
 
 
-def _project(row: Sequence[Any]) -> Sequence[Any]:
+def _workspace(row: Sequence[Any], today: date) -> Sequence[Any]:
+    *shown, retention_days = row
+    return (*shown, horizon(today, retention_days))
+
+
+def _project(row: Sequence[Any], _today: date) -> Sequence[Any]:
     *shown, first_seen, archived_at_us, over_ceiling, version = row
     return (*shown, first_seen, *withheld(archived_at_us, over_ceiling=bool(over_ceiling)), version)
 
 
 _TEXT: Final = pa.string()
 _COUNT: Final = pa.int64()
+_DAY: Final = pa.date32()
 _EXPORTS: Final = (
     _Export(
         "workspaces",
-        "select id, slug, name, plan, time_zone from workspaces",
-        pa.schema([("workspace_id", UUID_TYPE), *((n, _TEXT) for n in ("slug", "name", "plan", "time_zone"))]),
+        "select id, slug, name, plan, time_zone, retention_days from workspaces",
+        pa.schema([
+            ("workspace_id", UUID_TYPE), ("slug", _TEXT), ("name", _TEXT), ("plan", _TEXT), ("time_zone", _TEXT),
+            ("retained_from", _DAY),
+        ]),
+        _workspace,
     ),
     _Export(
         "projects",
@@ -146,23 +148,19 @@ _EXPORTS: Final = (
         ]),
     ),
 )  # fmt: skip
-_LANDED_SQL: Final = (
-    "select file_seq, workspace_id, relative_path, row_count, sha256 from landed_files order by file_seq"
-)
-_LANDED_SCHEMA: Final = pa.schema([
-    ("file_seq", _COUNT), ("workspace_id", UUID_TYPE), ("path", _TEXT), ("row_count", _COUNT), ("sha256", _TEXT),
-])  # fmt: skip
+_WHERE_BYTES_LIE: Final = ("path", "origin_file_seq")
 
 EXPORT_NAMES: Final = (*(one.name for one in _EXPORTS), "landed_files")
 """Names of the exports this module writes, without `.parquet`."""
 
 
-def read_control_plane(engine: Engine, home: Home) -> ControlPlane:
+def read_control_plane(engine: Engine, home: Home, today: date) -> ControlPlane:
     """Read everything the warehouse needs from the app database, as of one instant.
 
     Args:
         engine: the app database, SQLite or PostgreSQL.
         home: gives landing files their absolute paths.
+        today: the UTC day that horizons of retention are counted from.
 
     Returns:
         The tables and the ledger's files.
@@ -171,18 +169,20 @@ def read_control_plane(engine: Engine, home: Home) -> ControlPlane:
     with engine.connect() as plain:
         connection = plain.execution_options(read_only=True, **isolation)
         with connection.begin():
-            tables = {one.name: _read(connection, one) for one in _EXPORTS}
-            files = connection.execute(text(_LANDED_SQL)).all()
+            tables = {one.name: _read(connection, one, today) for one in _EXPORTS}
+            files = connection.execute(text(LANDED_SQL)).all()
             negotiated = read_negotiated_rates(connection)
-    rows = [(seq, workspace, str(home.landing / path), count, digest) for seq, workspace, path, count, digest in files]
-    tables["landed_files"] = _table(_LANDED_SCHEMA, rows)
-    workspaces = tables["workspaces"]
-    zones = zip(workspaces["workspace_id"].to_pylist(), workspaces["time_zone"].to_pylist(), strict=True)
+    workspaces = tables["workspaces"].to_pylist()
+    horizons: dict[str, date | None] = {str(one["workspace_id"]): one["retained_from"] for one in workspaces}
+    landed = [landed_file(row) for row in files]
+    rows = [exported_file(home, one, row[1], horizons) for one, row in zip(landed, files, strict=True)]
+    tables["landed_files"] = _table(LANDED_SCHEMA, rows)
     return ControlPlane(
         tables=tables,
-        landed=[LandedFileRow(seq, path, count, digest) for seq, _, path, count, digest in files],
-        time_zones={str(workspace): str(zone) for workspace, zone in zones},
+        landed=landed,
+        time_zones={str(one["workspace_id"]): str(one["time_zone"]) for one in workspaces},
         negotiated=negotiated,
+        horizons={workspace: first.isoformat() for workspace, first in horizons.items() if first is not None},
     )
 
 
@@ -202,14 +202,15 @@ def write_control_plane(control_plane: ControlPlane, home: Home) -> dict[str, Pa
 
 
 def table_digest(table: pa.Table) -> str:
-    """Return a digest of a table's content; absolute paths do not count."""
-    kept = table.drop_columns(["path"]) if "path" in table.column_names else table
+    """Return a digest of a table's content; where bytes lie does not count."""
+    kept = table.drop_columns([name for name in _WHERE_BYTES_LIE if name in table.column_names])
     return hashlib.sha256(_encode(kept)).hexdigest()
 
 
-def _read(connection: Connection, export: _Export) -> pa.Table:
+def _read(connection: Connection, export: _Export, today: date) -> pa.Table:
     # Sorted here: two databases may order text by different rules.
-    rows = sorted((export.convert(tuple(row)) for row in connection.execute(text(export.sql))), key=itemgetter(0, 1))
+    found = (export.convert(tuple(row), today) for row in connection.execute(text(export.sql)))
+    rows = sorted(found, key=itemgetter(0, 1))
     return _table(export.schema, rows)
 
 

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -21,10 +22,21 @@ from pipelines.lake.paths import Home
 from pipelines.model_pairs import Pair
 from pipelines.rates.book import Rate
 from pipelines.rates.export import write_model_aliases, write_rate_book
+from pipelines.whole_files import Identity, identity
 
-# What this process wrote last, per home: these files take a tenth of a second each and seldom change.
-_written: dict[tuple[Home, str], object] = {}
-_written_books: dict[Home, tuple[tuple[Rate, ...], str]] = {}
+# What this process wrote last, and the file it became: these take a tenth of a second each and seldom change.
+_written: dict[Path, tuple[object, Identity | None]] = {}
+_versions: dict[Home, str] = {}
+
+
+def _stands(path: Path, content: object) -> bool:
+    """Whether the file is still the one this process wrote with this content; one that was damaged is not."""
+    now = identity(path)
+    return now is not None and _written.get(path) == (content, now)
+
+
+def _remember(path: Path, content: object) -> None:
+    _written[path] = content, identity(path)
 
 
 @dataclass(frozen=True)
@@ -75,9 +87,9 @@ def export_calendar(home: Home, time_zones: Iterable[str], clock: Clock) -> Cale
     now = clock.now()
     zones = tuple(sorted(set(time_zones)))
     wanted = (zones, now.astimezone(UTC).date())
-    if not path.is_file() or _written.get((home, path.name)) != wanted:
+    if not _stands(path, wanted):
         write_local_days(path, zones, now=now)
-        _written[home, path.name] = wanted
+        _remember(path, wanted)
     return Calendar(parquet.read_table(path), wanted[1] + timedelta(days=DAYS_AHEAD))
 
 
@@ -94,14 +106,14 @@ def export_prices(home: Home, pairs: Sequence[Pair], clock: Clock, negotiated: S
         ValueError: the bundled prices hold one that the book cannot express.
     """
     book, aliases = home.exports / "rate_book.parquet", home.exports / "model_aliases.parquet"
-    own, version = _written_books.get(home, ((), ""))
-    if not version or own != tuple(negotiated) or not book.is_file():
-        version = write_rate_book(book, now=clock.now(), negotiated=negotiated)
-        _written_books[home] = tuple(negotiated), version
+    version, rates = _versions.get(home, ""), tuple(negotiated)
+    if not version or not _stands(book, rates):
+        version = _versions[home] = write_rate_book(book, now=clock.now(), negotiated=negotiated)
+        _remember(book, rates)
     wanted = tuple(pairs)
-    if not aliases.is_file() or _written.get((home, aliases.name)) != wanted:
+    if not _stands(aliases, wanted):
         write_model_aliases(aliases, pairs)
-        _written[home, aliases.name] = wanted
+        _remember(aliases, wanted)
     table = parquet.read_table(aliases)
     names = zip(*(table[column].to_pylist() for column in ("provider", "model", "model_ref")), strict=True)
     models = {f"{provider}/{model}": ref or "" for provider, model, ref in names}

@@ -13,15 +13,15 @@ import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import duckdb
 import msgspec
 
-from pipelines.durable_files import replacing
-from pipelines.lake.catalog import CurrentPointer, quoted, read_pointer
+from pipelines.durable_files import replacing, sha256_of_file
+from pipelines.lake.catalog import WITHOUT_DEVICES, CurrentPointer, quoted, read_pointer
 from pipelines.lake.paths import Home
 from pipelines.segments import Segment, merge_segments, write_segment
 from pipelines.warehouse import warehouse_opened
@@ -48,6 +48,10 @@ PUBLISHED_TABLES: Final = {
 # What the incremental models remember to find stale periods; of no use to readers.
 _BOOKKEEPING: Final = frozenset({"last_file_seq", "visibility_version", "rates_digest"})
 _SPEND: Final = "mart_spend_"
+_DAILY: Final = "mart_spend_daily"
+_ROWS_SORTED_AT_ONCE: Final = 1_000_000
+"""New rows beyond this become several segments, one after the other in time: sorting them together would spill."""
+_BIGGEST_BIGINT: Final = 2**63 - 1
 
 
 class PublishError(Exception):
@@ -144,20 +148,22 @@ def publish(home: Home, warehouse: Path, publication: Publication) -> Published:
     with warehouse_opened(warehouse) as connection:
         _refuse_inexact_columns(connection)
         segments = list(publication.base_segments)
-        new = write_segment(connection, home, f"from {FACTS} where file_seq > {publication.since_file_seq:d}")
-        segments = merge_segments(connection, home, [*segments, new])
+        new = [write_segment(connection, home, rows) for rows in _new_rows(connection, publication.since_file_seq)]
+        segments = merge_segments(connection, home, [*segments, *new])
         rows_total = sum(one.row_count for one in segments)
         _check_totals(connection, rows_total)
         with replacing(home.marts / snapshot_name(publication.build_id)) as temporary:
             _write_snapshot(connection, temporary, publication, segments)
     move_pointer(home, publication.build_id)
-    return Published(publication.build_id, new.row_count, rows_total)
+    return Published(publication.build_id, sum(one.row_count for one in new), rows_total)
 
 
 def move_pointer(home: Home, build_id: str) -> None:
     """Make `CURRENT` name a snapshot that is on disk."""
     with replacing(home.current_pointer) as temporary:
-        temporary.write_bytes(msgspec.json.encode(CurrentPointer(build_id, snapshot_name(build_id))))
+        file = snapshot_name(build_id)
+        pointer = CurrentPointer(build_id, file, sha256_of_file(home.marts / file))
+        temporary.write_bytes(msgspec.json.encode(pointer))
 
 
 def newest_build_id(home: Home) -> str | None:
@@ -178,8 +184,50 @@ def _refuse_inexact_columns(connection: duckdb.DuckDBPyConnection) -> None:
         raise PublishError(f"{FACTS} has columns that Parquet cannot hold exactly: {', '.join(wide)}")
 
 
+def _new_rows(connection: duckdb.DuckDBPyConnection, since_file_seq: int) -> list[str]:
+    """Return queries that together yield the rows after the watermark, each a run of days to be sorted at once."""
+    rows = f"from {FACTS} where file_seq > {since_file_seq:d}"
+    counted = connection.execute(
+        "select requested_on, count(*) from stg_requests where file_seq > ? group by requested_on order by 1",
+        [since_file_seq],
+    ).fetchall()
+    runs: list[tuple[date, date, int]] = []
+    for day, count in counted:
+        if runs and runs[-1][2] + count <= _ROWS_SORTED_AT_ONCE:
+            runs[-1] = runs[-1][0], day, runs[-1][2] + count
+        else:
+            runs.append((day, day, count))
+    if len(runs) < 2:  # noqa: PLR2004 - also none: an empty segment carries the columns
+        return [rows]
+    return [f"{rows} and requested_on between date '{first}' and date '{last}'" for first, last, _ in runs]
+
+
 def _column_names(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     return [row[0] for row in connection.execute(f"describe {table}").fetchall()]
+
+
+def _published_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    """Return what is selected of a table: no bookkeeping, and sums in eight bytes wherever all of them fit."""
+    described = connection.execute(f"describe {table}").fetchall()
+    kept = [(name, kind) for name, kind, *_ in described if not _is_bookkeeping(table, name)]
+    wide = [name for name, kind in kept if kind == "HUGEINT"]
+    largest: dict[str, int] = {}
+    if wide:
+        asked = ", ".join(f"coalesce(max(abs({name})), 0)" for name in wide)
+        largest = dict(zip(wide, connection.execute(f"select {asked} from {table}").fetchall()[0], strict=True))  # noqa: S608
+    narrow = {name for name, most in largest.items() if most <= _BIGGEST_BIGINT}
+    return [f"cast({name} as bigint) as {name}" if name in narrow else name for name, _ in kept]
+
+
+def _sum_over_devices(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the daily roll-up without devices, for as long as the connection lasts."""
+    columns = [name for name in _column_names(connection, _DAILY) if not _is_bookkeeping(_DAILY, name)]
+    first_measure = columns.index("requests")
+    key = ", ".join(name for name in columns[:first_measure] if name != "device_id")
+    sums = ", ".join(f"sum({name}) as {name}" for name in columns[first_measure:])
+    connection.execute(
+        f"create or replace temp table {WITHOUT_DEVICES} as select {key}, {sums} from {_DAILY} group by {key}"  # noqa: S608 - our own names
+    )
 
 
 def _is_bookkeeping(table: str, column: str) -> bool:
@@ -204,9 +252,9 @@ def _write_snapshot(
 ) -> None:
     connection.execute(f"attach {quoted(path)} as snapshot")
     try:
-        for table, order in PUBLISHED_TABLES.items():
-            kept = [name for name in _column_names(connection, table) if not _is_bookkeeping(table, name)]
-            columns = ", ".join(kept)
+        _sum_over_devices(connection)
+        for table, order in [*PUBLISHED_TABLES.items(), (WITHOUT_DEVICES, "workspace_id, local_day")]:
+            columns = ", ".join(_published_columns(connection, table))
             connection.execute(f"create table snapshot.{table} as select {columns} from {table} order by {order}")  # noqa: S608 - our own names
         connection.execute(
             "create table snapshot.segments (name varchar, sha256 varchar, row_count bigint, level integer)"

@@ -1,7 +1,8 @@
 """The long-lived loop that keeps the marts fresh: `python -m pipelines.refresher --home DIR`.
 
 Belongs here: noticing changes, pacing, backing off after a failure, and stopping cleanly. Does not belong here: a
-refresh itself (`pipelines.refresh`).
+refresh itself (`pipelines.refresh`), compaction and retention (`pipelines.compaction.upkeep`), which go on a slice at a
+time whenever there is nothing to refresh.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Final
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from pipelines.compaction.upkeep import Upkeep
 from pipelines.lake.clock import Clock, SystemClock
 from pipelines.lake.database import open_database
 from pipelines.lake.paths import Home
@@ -87,10 +89,13 @@ def keep_fresh(home: Home, engine: Engine, clock: Clock, stop: threading.Event) 
         clock: paces the loop.
         stop: ends it between two refreshes.
     """
-    pace = Pace()
+    pace, upkeep = Pace(), Upkeep(home, engine, clock)
     while not stop.is_set():
         _one_round(home, engine, clock, pace)
-        stop.wait(POLL_SECONDS)
+        # Refreshed or not, new rows are looked for again after every slice of upkeep.
+        more = upkeep.step()
+        stop.wait(0 if more else POLL_SECONDS)
+    upkeep.close()
 
 
 def _one_round(home: Home, engine: Engine, clock: Clock, pace: Pace) -> None:

@@ -21,7 +21,7 @@ os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 
 import sqlalchemy as sa
-from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster import DagsterInstance
 from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
 from dagster._core.storage.runs import SqliteRunStorage
 from dagster._serdes import ConfigurableClassData
@@ -138,15 +138,16 @@ def run_history(home: Home) -> DagsterInstance:
 
 
 def forget_old_runs(instance: DagsterInstance, keep: int = RUNS_KEPT) -> int:
-    """Delete finished runs beyond the newest `keep`, a few at a time.
+    """Delete runs beyond the newest `keep`, a few at a time, whatever became of them.
+
+    A run whose process was killed never ends in the history; were only ended ones counted, those would stay for ever.
 
     Returns:
         How many were deleted.
     """
-    finished = RunsFilter(statuses=[DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED])
-    if instance.get_runs_count(finished) < keep + _RUNS_FORGOTTEN_AT_ONCE:
+    if instance.get_runs_count() < keep + _RUNS_FORGOTTEN_AT_ONCE:
         return 0
-    newest = instance.get_run_ids(finished, limit=keep + 10 * _RUNS_FORGOTTEN_AT_ONCE)
+    newest = instance.get_run_ids(limit=keep + 10 * _RUNS_FORGOTTEN_AT_ONCE)
     for run_id in newest[keep:]:
         instance.delete_run(run_id)
     return len(newest[keep:])

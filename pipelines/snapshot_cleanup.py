@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from pipelines.durable_files import remove_leftovers
+from pipelines.lake.catalog import ids_name
 from pipelines.lake.paths import Home
 from pipelines.publish import build_instant, snapshot_segments
 
@@ -50,7 +51,7 @@ def clean_marts(home: Home, now: datetime) -> int:
         snapshots.pop(build_id).unlink(missing_ok=True)
         deleted += 1
     named = {name for path in snapshots.values() for name in _segment_names(home.root, path.name)}
-    for path in home.segments.glob("*.parquet"):
+    for path in [*home.segments.glob("*.parquet"), *home.segments.glob(ids_name("*"))]:
         if path.name not in named:
             path.unlink(missing_ok=True)
             deleted += 1
@@ -59,5 +60,6 @@ def clean_marts(home: Home, now: datetime) -> int:
 
 @lru_cache(maxsize=4096)
 def _segment_names(root: Path, file: str) -> frozenset[str]:
-    """Return the segments a snapshot names; a snapshot never changes, so it is opened once per process."""
-    return frozenset(one.name for one in snapshot_segments(Home(root), file) or ())
+    """Return the segments a snapshot names, with their lists of ids; a snapshot never changes: it is opened once."""
+    segments = [one.name for one in snapshot_segments(Home(root), file) or ()]
+    return frozenset([*segments, *map(ids_name, segments)])

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from api.db.migrate import upgrade
 from api.db.session import reading, transaction
-from api.errors import not_found
+from api.errors import conflict, not_found
 from api.logs import log_settings
 from pipelines.lake.clock import SystemClock
 from pipelines.lake.database import open_database
@@ -31,11 +31,13 @@ def opened(home: Home, *, create: bool = False) -> Generator[Engine]:
         create: begin a new home where there is none; otherwise a mistyped path would look like an empty installation.
 
     Raises:
-        Refused: there is no home and none is to be made.
+        Refused: there is no home and none is to be made, or it is only half restored.
     """
     logging.config.dictConfig(log_settings())
     if not create and not home.root.is_dir():
         raise not_found("home_not_found", f"There is no Halton home at {home.root}; workspace create begins one.")
+    if home.restoring_mark.exists():
+        raise conflict("home_restoring", f"A restore into {home.root} was not finished; run it again.")
     home.root.mkdir(parents=True, exist_ok=True)
     engine = open_database(home.database_url, pool_size=2)
     try:

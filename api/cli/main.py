@@ -20,13 +20,16 @@ _COMMANDS: Final = {
     "serve": ("api.cli.serve:serve_command", "Serve the API."),
     "up": ("api.cli.serve:up_command", "Serve the API and keep the marts fresh."),
     "refresh": ("api.cli.refresh:refresh_command", "Build and publish the marts once."),
-    "workspace": ("api.cli.workspace:workspace_group", "Create workspaces; set budget and plan."),
+    "workspace": ("api.cli.workspace:workspace_group", "Create workspaces; set budget, plan and retention."),
     "pairing": ("api.cli.pairing:pairing_group", "Let machines into a workspace, or turn them away."),
     "device": ("api.cli.device:device_group", "List and revoke paired machines."),
     "project": ("api.cli.project:project_group", "List, archive and restore projects."),
     "rate": ("api.cli.rate:rate_group", "Set, list and withdraw a workspace's negotiated prices."),
     "api-key": ("api.cli.api_key:api_key_group", "Make keys that read dashboards as JSON."),
+    "compact": ("api.cli.compact:compact_command", "Merge small landed files; delete what is no longer needed."),
     "verify": ("api.cli.verify:verify_command", "Recompute everything published from the landed files."),
+    "backup": ("api.cli.backup:backup_command", "Copy the whole record to a folder, while everything runs."),
+    "restore": ("api.cli.restore:restore_command", "Bring a backup back, or try whether it could be."),
     "demo": ("api.cli.demo:demo_command", "Run the whole way once, with simulated machines."),
 }
 

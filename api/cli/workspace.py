@@ -12,14 +12,14 @@ from api.cli.console import home_option, print_answer, workspace_option
 from api.cli.database import changing
 from api.db.models import Plan
 from api.projects import set_plan
-from api.workspaces import create_workspace, find_workspace, millicents_of, set_budget
+from api.workspaces import create_workspace, find_workspace, millicents_of, set_budget, set_retention
 
 _PLANS = click.Choice([plan.value for plan in Plan])
 
 
 @click.group("workspace")
 def workspace_group() -> None:
-    """Create workspaces; set budget and plan."""
+    """Create workspaces; set budget, plan and retention."""
 
 
 @workspace_group.command("create")
@@ -84,3 +84,30 @@ def plan(home_folder: str | None, workspace_slug: str, plan: str) -> None:
         workspace_id = find_workspace(session, workspace_slug).id
         released = set_plan(session, workspace_id, Plan(plan), actor=OPERATOR, at=now)
     print_answer({"workspace_id": workspace_id, "plan": plan, "projects_released": released})
+
+
+@workspace_group.command("retention")
+@click.argument("slug")
+@click.option("--days", type=int, default=None, metavar="N", help="Keep requests of the last N UTC days.")
+@click.option("--forever", is_flag=True, help="Keep requests for ever, as a new workspace does.")
+@home_option
+def retention(*, home_folder: str | None, slug: str, days: int | None, forever: bool) -> None:
+    r"""Set how long a workspace keeps its requests.
+
+    With --days N, requests made before today minus N days (whole UTC days) leave all totals at the next refresh, and
+    their landed files are deleted for good two days later. Older history that still arrives is acknowledged but not
+    shown. What the ledger says of batches and files stays.
+
+    Prints {"workspace_id", "retention_days"}.
+
+    \b
+    Examples:
+      halton-cloud workspace retention acme-co --days 400
+      halton-cloud workspace retention acme-co --forever
+    """
+    if forever == (days is not None):
+        raise click.UsageError("Give either --days N or --forever.")
+    with changing(home_folder) as (session, now):
+        workspace_id = find_workspace(session, slug).id
+        set_retention(session, workspace_id, days, actor=OPERATOR, at=now)
+    print_answer({"workspace_id": workspace_id, "retention_days": days})

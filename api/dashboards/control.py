@@ -17,7 +17,7 @@ from api.db.models import Budget, Device, Project, Workspace
 from api.db.session import reading
 from api.devices import REVOCATION_SHOWN_FOR, DeviceState, SyncBanner, device_state, sync_banner
 from pipelines.lake.clock import to_micros
-from pipelines.lake.ledger import landed_files
+from pipelines.lake.ledger import compacted_files, landed_files, stored_files, stored_path
 
 STALE_AFTER: Final = timedelta(minutes=10)
 """A landed file that has waited longer than this for a build makes answers say that they are stale."""
@@ -47,19 +47,42 @@ class Sync:
 
 @dataclass(frozen=True)
 class LandedFile:
-    """A landed Parquet file as the ledger knows it."""
+    """A landed Parquet file as the ledger knows it.
+
+    Attributes:
+        relative_path: where it landed, under the landing folder.
+        sha256: digest of its bytes as they were acknowledged, hex.
+        row_count: rows in it.
+        committed_at_us: when it was acknowledged.
+        stored_path: where its rows lie now: there, or in a compacted file.
+        stored_sha256: digest of that file's bytes, hex.
+        compacted_at_us: when its rows were moved; None while they lie where they landed.
+    """
 
     relative_path: str
     sha256: str
     row_count: int
     committed_at_us: int
+    stored_path: str
+    stored_sha256: str
+    compacted_at_us: int | None
 
 
 def landed_file(engine: Engine, workspace_id: str, file_seq: int) -> LandedFile | None:
-    """Return the ledger's entry of one of the workspace's files."""
+    """Return the ledger's entry of one of the workspace's files; None when its rows are no longer kept."""
     columns = landed_files.c
-    query = select(columns.relative_path, columns.sha256, columns.row_count, columns.committed_at_us).where(
-        columns.workspace_id == workspace_id, columns.file_seq == file_seq
+    query = (
+        select(
+            columns.relative_path,
+            columns.sha256,
+            columns.row_count,
+            columns.committed_at_us,
+            stored_path,
+            func.coalesce(compacted_files.c.sha256, columns.sha256),
+            compacted_files.c.compacted_at_us,
+        )
+        .select_from(stored_files)
+        .where(columns.workspace_id == workspace_id, columns.file_seq == file_seq, columns.dropped_at_us.is_(None))
     )
     with reading(engine) as session:
         row = session.execute(query).one_or_none()

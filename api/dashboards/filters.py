@@ -54,6 +54,11 @@ class Filters:
     projects: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
 
+    @property
+    def narrows(self) -> bool:
+        """Whether any multi-select leaves something out."""
+        return bool(self.providers or self.models or self.projects or self.devices)
+
     def only_project(self, slug: str) -> Filters:
         """Return the same filter on one project."""
         return replace(self, projects=(slug,))

@@ -51,13 +51,16 @@ Slot = tuple[date, datetime]
 
 def overview(view: View, sync: Sync) -> OverviewAnswer:
     """Return the overview of a workspace."""
-    by_model = view.spend(By.PROVIDER, By.MODEL)
+    column = By.BUCKET if view.period.current.grain == "15min" else By.DAY
+    by_model, by_slot, by_project = view.spend_by_each((By.PROVIDER, By.MODEL), (column, By.PROVIDER), (By.PROJECT,))
+    month = month_start(view.period.today)
+    by_month = money_by_month(view.marts, view.asking, previous_month(month), month)
     return OverviewAnswer(
         **answer_fields(view, by_model.values()),
-        headline=_headline(view),
-        budget=_budget(view),
-        daily=_chart(view),
-        top_projects=_top_projects(view),
+        headline=_headline(view, by_month, by_slot),
+        budget=_budget(view, by_month),
+        daily=_chart(view, by_slot),
+        top_projects=_top_projects(view, by_project),
         top_models=_top_models(view, by_model),
         sync=sync_shown(sync),
     )
@@ -75,15 +78,16 @@ def sync_shown(sync: Sync) -> SyncShown:
     )
 
 
-def _headline(view: View) -> Headline:
-    today = view.period.today
-    month, before = month_start(today), previous_month(today)
-    by_month = money_by_month(view.marts, view.asking, before, month)
-    running = total(view.money(span=days_span(today, today + DAY, view.time_zone)).values(), NO_MONEY)
+def _headline(view: View, by_month: Mapping[date, Money], by_slot: Mapping[Key, Money]) -> Headline:
+    today, current = view.period.today, view.period.current
+    if current.grain == "day" and current.first_day <= today < current.end_day:
+        running = total((sums for (day, _), sums in by_slot.items() if day == today), NO_MONEY)
+    else:
+        running = total(view.money(span=days_span(today, today + DAY, view.time_zone)).values(), NO_MONEY)
     return Headline(
         today=HeadlineNumber(**spend_fields(running), from_day=today, to_day=today),
-        this_month=_month_number(by_month, month),
-        last_month=_month_number(by_month, before),
+        this_month=_month_number(by_month, month_start(today)),
+        last_month=_month_number(by_month, previous_month(today)),
     )
 
 
@@ -92,14 +96,16 @@ def _month_number(by_month: Mapping[date, Money], month: date) -> HeadlineNumber
     return HeadlineNumber(**spend_fields(sums), from_day=month, to_day=next_month(month) - DAY)
 
 
-def _budget(view: View) -> BudgetVariance | None:
+def _budget(view: View, by_month: Mapping[date, Money]) -> BudgetVariance | None:
     budget = workspace_budget(view.engine, view.workspace_id)
     if budget is None:
         return None
     month = month_start(view.period.today)
     # A budget is the whole workspace's: a filter must not make it look kept.
-    everything = replace(view.asking, filters=Filters())
-    sums = money_by_month(view.marts, everything, month, month).get(month, NO_MONEY)
+    if view.filters.narrows:
+        everything = replace(view.asking, filters=Filters())
+        by_month = money_by_month(view.marts, everything, month, month)
+    sums = by_month.get(month, NO_MONEY)
     spent = sums.metered_millicents
     return BudgetVariance(
         monthly_budget_usd=usd_from_millicents(budget),
@@ -111,11 +117,9 @@ def _budget(view: View) -> BudgetVariance | None:
     )
 
 
-def _chart(view: View) -> SpendChart:
+def _chart(view: View, current: Mapping[Key, Money]) -> SpendChart:
     by_bucket = view.period.current.grain == "15min"
-    column = By.BUCKET if by_bucket else By.DAY
-    current = view.money(column, By.PROVIDER)
-    before = view.money(column, span=view.period.previous)
+    before = view.money(By.BUCKET if by_bucket else By.DAY, span=view.period.previous)
     slots = _bucket_slots(view) if by_bucket else _day_slots(view, {key[0] for key in current})
     baseline = total(before.values(), NO_MONEY).metered_millicents
     spent = total(current.values(), NO_MONEY).metered_millicents
@@ -133,8 +137,8 @@ def _point(
     view: View,
     slot: Slot,
     baseline: Slot | None,
-    current: dict[Key, Money],
-    before: dict[Key, Money],
+    current: Mapping[Key, Money],
+    before: Mapping[Key, Money],
     providers: list[str],
 ) -> ChartPoint:
     at = 1 if view.period.current.grain == "15min" else 0
@@ -177,8 +181,7 @@ def _bucket_slots(view: View) -> list[tuple[Slot, Slot | None]]:
     return [(slot(current, number), slot(previous, number)) for number in range(BUCKETS_PER_24_HOURS)]
 
 
-def _top_projects(view: View) -> list[TopProject]:
-    by_project = view.money(By.PROJECT)
+def _top_projects(view: View, by_project: Mapping[Key, Money]) -> list[TopProject]:
     spent = total(by_project.values(), NO_MONEY).metered_millicents
     known = projects(view.engine, view.workspace_id)
     return [

@@ -29,6 +29,7 @@ from api.dashboards.models.answer import BuildStamp
 from api.dashboards.periods import resolve
 from api.dashboards.queries.dimensions import workspace_zone
 from api.dashboards.queries.marts import Marts
+from api.dashboards.recent_answers import RecentAnswers
 from api.dashboards.view import View
 from pipelines.lake.catalog import Snapshot
 
@@ -95,10 +96,13 @@ def answer(
         build: makes the answer.
         depends_on: what the answer holds that can change without build, audited change or passing day.
     """
+    recent: RecentAnswers = call.request.app.state.recent_answers
+    mark = recent.mark()
     with _view(call) as view:
         key = (_key(view), route, depends_on(view) if depends_on else None)
         cached = _serving(call.request.app).cache.get(key, lambda: msgspec.json.encode(build(view)))
     headers = {**HEADERS, "ETag": cached.etag}
+    recent.note(call.request.scope, mark, cached.content, headers)
     if _is_current(call.request, cached.etag):
         return Response(status_code=NOT_MODIFIED, headers=headers)
     return Response(cached.content, headers=headers, media_type="application/json")

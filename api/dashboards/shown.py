@@ -6,7 +6,7 @@ here: one view's own parts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import TypedDict, TypeVar
 
@@ -131,7 +131,7 @@ def filters_shown(filters: Filters) -> FiltersShown:
     )
 
 
-def ranked(sums: dict[K, M]) -> list[tuple[K, M]]:
+def ranked(sums: Mapping[K, M]) -> list[tuple[K, M]]:
     """Return sums by metered spend, then requests, largest first, then by key."""
     return sorted(sums.items(), key=lambda item: (-item[1].metered_millicents, -item[1].requests, str(item[0])))
 

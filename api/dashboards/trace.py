@@ -174,6 +174,12 @@ def _file(view: View, home: Home, row: Mapping[str, Any], key: uuid.UUID) -> Fil
     if found is None:
         return None
     number: int = row["file_row_number"]
+    moved_us = found.compacted_at_us
+    place = provenance.Place(
+        path=home.landing / found.stored_path,
+        file_seq=row["file_seq"] if moved_us is not None else None,
+        row_number=number,
+    )
     return FileShown(
         file_seq=row["file_seq"],
         path=found.relative_path,
@@ -181,7 +187,10 @@ def _file(view: View, home: Home, row: Mapping[str, Any], key: uuid.UUID) -> Fil
         row_number=number,
         row_count=found.row_count,
         committed_at=iso_utc(from_micros(found.committed_at_us)),
-        row_found=provenance.row_found(view.marts, home.landing / found.relative_path, number, view.workspace_id, key),
+        stored_path=found.stored_path,
+        stored_sha256=found.stored_sha256,
+        compacted_at=None if moved_us is None else iso_utc(from_micros(moved_us)),
+        row_found=provenance.row_found(view.marts, place, view.workspace_id, key),
     )
 
 

@@ -73,6 +73,10 @@ class View:
         """Return money and tokens of the view's visible requests split by columns."""
         return spend_queries.spend(self.marts, self.asking, self.period.current, *by)
 
+    def spend_by_each(self, *groupings: tuple[By, ...]) -> list[dict[Key, Measures]]:
+        """Return `spend` for each of several groupings, for little more than the price of one."""
+        return spend_queries.spend_by_each(self.marts, self.asking, self.period.current, *groupings)
+
     def money(self, *by: By, span: Span | None = None) -> dict[Key, Money]:
         """Return money of the view's visible requests split by columns; of another span when given."""
         return spend_queries.money(self.marts, self.asking, span or self.period.current, *by)

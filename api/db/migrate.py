@@ -11,11 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 
-NEWEST_REVISION: Final = "0001"
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+NEWEST_REVISION: Final = "0002"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _LOCK_KEY: Final = 4_810_276_591  # any number, the same in every version
 
@@ -40,21 +43,49 @@ def downgrade(engine: Engine, revision: str) -> None:
     _run(engine, command.downgrade, revision)
 
 
+def upgrade_within(connection: Connection, revision: str) -> None:
+    """Create or upgrade the tables to `revision` (`head`: the newest) in the caller's transaction."""
+    from alembic import command  # noqa: PLC0415 - slow to load, and seldom needed
+
+    _run_within(connection, command.upgrade, revision)
+
+
+def known_revisions() -> frozenset[str]:
+    """Return every revision this release can upgrade from."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - slow to load, and seldom needed
+
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
+def current_revision(connection: Connection) -> str | None:
+    """Return the revision of the schema that is there; None when there is none."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
 def _revision(engine: Engine) -> str | None:
     with engine.execution_options(read_only=True).connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+        return current_revision(connection)
 
 
 def _run(engine: Engine, step: Callable[..., None], revision: str) -> None:
+    with engine.begin() as connection:
+        _run_within(connection, step, revision)
+
+
+def _run_within(connection: Connection, step: Callable[..., None], revision: str) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+    config = _config()
+    config.attributes["connection"] = connection
+    step(config, revision)
+
+
+def _config() -> Config:
     from alembic.config import Config  # noqa: PLC0415 - slow to load, and seldom needed
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-        config.attributes["connection"] = connection
-        step(config, revision)
+    return config

@@ -71,7 +71,10 @@ class Base(DeclarativeBase):
 
 
 class Workspace(Base):
-    """One row per workspace; also holds the heads of its two hash chains (audit events, batches)."""
+    """One row per workspace; also holds the heads of its two hash chains (audit events, batches).
+
+    Requests older than `retention_days` whole UTC days are no longer kept; null keeps them for ever.
+    """
 
     __tablename__ = "workspaces"
     __table_args__ = (CheckConstraint("plan IN ('solo', 'team', 'business', 'enterprise')", name="plan_known"),)
@@ -83,6 +86,7 @@ class Workspace(Base):
     time_zone: Mapped[Text64]
     created_at_us: Mapped[InstantUs]
     deletion_requested_at_us: Mapped[InstantUs | None]
+    retention_days: Mapped[int | None]
     audit_position: Mapped[Position] = mapped_column(default=0)
     audit_head: Mapped[Sha256] = mapped_column(default=GENESIS_HASH)
     batch_chain_position: Mapped[Position] = mapped_column(default=0)

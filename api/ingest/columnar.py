@@ -17,6 +17,7 @@ from pipelines.lake.arrow import json as pa_json
 from pipelines.lake.schema import WIRE_STRUCT
 
 _BATCH_SCHEMA: Final = pa.schema([pa.field("batch_id", pa.string()), pa.field("records", pa.list_(WIRE_STRUCT))])
+_NUL_ESCAPE: Final = b"\\u0000"
 _PARSE: Final[Any] = pa_json.ParseOptions(
     explicit_schema=_BATCH_SCHEMA, newlines_in_values=True, unexpected_field_behavior="error"
 )
@@ -34,6 +35,7 @@ class ReadBatch:
         received: number of records in the upload.
         refused: records that could not be read as columns, with their reason.
         refused_raw: raw bytes of each refused record, by index.
+        nul_free: no text holds a NUL character, for sure.
     """
 
     batch_id: str
@@ -43,6 +45,7 @@ class ReadBatch:
     extras: list[str | None] | None = None
     refused: list[Quarantined] = field(default_factory=list[Quarantined])
     refused_raw: dict[int, bytes] = field(default_factory=dict[int, bytes])
+    nul_free: bool = False
 
 
 def read_columnar(body: bytes) -> ReadBatch | None:
@@ -57,8 +60,12 @@ def read_columnar(body: bytes) -> ReadBatch | None:
     Returns:
         The batch, or None when this reader will not have it (which says nothing about the rows yet).
     """
+    # Before Arrow sees it: its reader takes the whole process down (SIGSEGV) over a body that begins with `null`.
+    if body.lstrip()[:1] != b"{":
+        return None
     try:
-        body.decode("utf-8")
+        if not body.isascii():
+            body.decode("utf-8")
         table: Any = pa_json.read_json(
             pa.BufferReader(body),
             read_options=pa_json.ReadOptions(use_threads=False, block_size=len(body) + 1),
@@ -70,9 +77,12 @@ def read_columnar(body: bytes) -> ReadBatch | None:
         return None
     batch_id: Any = table["batch_id"][0].as_py()
     records: Any = table["records"].combine_chunks()
-    if not isinstance(batch_id, str) or records.null_count or body.lstrip()[:1] != b"{":
+    if not isinstance(batch_id, str) or records.null_count:
         return None
     rows: Column = records.flatten()
     if rows.null_count:
         return None
-    return ReadBatch(batch_id=batch_id, records=rows, received=len(rows))
+    # The reader takes no control character as it is, so a NUL can only have come as its one escape; looking for one
+    # character is twenty times as fast as looking for six.
+    nul_free = b"\\" not in body or _NUL_ESCAPE not in body
+    return ReadBatch(batch_id=batch_id, records=rows, received=len(rows), nul_free=nul_free)

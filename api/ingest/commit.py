@@ -6,7 +6,6 @@ from it. Does not belong here: writing files (`pipelines.lake.landing`) and gath
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +15,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, Engine, Table, bindparam, insert, select, update
 
 from api.ingest.prepare import Prepared
-from api.projects import observe_projects
+from api.projects import SeenProjects, observe_projects
 from daemon.wire.batch import Receipt, Withheld
 from pipelines.lake.arrow import compute as pc
 from pipelines.lake.clock import to_micros
@@ -129,8 +128,9 @@ def _record_batches(connection: Connection, landing: Landing, file_seq: int | No
     position, head = connection.execute(heads.with_for_update(key_share=True)).one()
     receipts: dict[str, Receipt] = {}
     batch_rows: list[dict[str, Any]] = []
+    seen: SeenProjects = {}
     for upload in landing.uploads:
-        receipt = _receipt(connection, upload, replayed=upload.batch_key in landing.replays)
+        receipt = _receipt(connection, upload, seen, replayed=upload.batch_key in landing.replays)
         row = _batch_row(upload, receipt, file_seq if receipt.accepted else None)
         row |= {"chain_position": position + 1, "previous_chain_hash": head}
         position, head = position + 1, chain_hash(row, landing.file.sha256 if receipt.accepted and landing.file else "")
@@ -149,7 +149,7 @@ def _record_batches(connection: Connection, landing: Landing, file_seq: int | No
     return receipts
 
 
-def _receipt(connection: Connection, upload: Prepared, *, replayed: bool) -> Receipt:
+def _receipt(connection: Connection, upload: Prepared, seen: SeenProjects, *, replayed: bool) -> Receipt:
     if replayed:
         # Its records are accounted for already, those set aside the first time included.
         return Receipt(
@@ -160,13 +160,14 @@ def _receipt(connection: Connection, upload: Prepared, *, replayed: bool) -> Rec
             withheld=[],
             quarantined=[],
         )
-    by_project: Counter[str] = Counter(slug for slug in upload.table["project"].to_pylist() if slug)
+    by_project = _rows_by_project(upload.table)
     reasons = observe_projects(
         connection,
         upload.sender.workspace_id,
         by_project,
         to_micros(upload.received_at),
         device_id=upload.sender.device_id,
+        seen=seen,
     )
     return Receipt(
         batch_id=upload.batch_id,
@@ -180,6 +181,12 @@ def _receipt(connection: Connection, upload: Prepared, *, replayed: bool) -> Rec
         ],
         quarantined=upload.quarantined,
     )
+
+
+def _rows_by_project(table: pa.Table) -> dict[str, int]:
+    """Count rows of each project, in the order projects first appear; rows without one are not counted."""
+    counts: list[dict[str, Any]] = pc.value_counts(table["project"]).to_pylist()
+    return {count["values"]: count["counts"] for count in counts if count["values"]}
 
 
 def _batch_row(upload: Prepared, receipt: Receipt, file_seq: int | None) -> dict[str, Any]:

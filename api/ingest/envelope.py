@@ -76,13 +76,15 @@ async def read_capped(
     """
     if declared is not None and declared.isdecimal() and int(declared[:20]) > cap:
         raise too_large()
-    body = bytearray()
+    # Kept as they come and joined once: growing one buffer moves megabytes about, and the kernel clears each new page.
+    parts, size = list[bytes](), 0
     async for chunk in chunks:
         take(len(chunk))
-        body += chunk
-        if len(body) > cap:
+        size += len(chunk)
+        if size > cap:
             raise too_large()
-    return bytes(body)
+        parts.append(chunk)
+    return b"".join(parts)
 
 
 def decompress(body: bytes, encoding: str | None, cap: int = BODY_CAP_BYTES) -> bytes:

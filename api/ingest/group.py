@@ -166,6 +166,7 @@ class GroupCommitter:
             log.info("swept %d abandoned landing files", len(deleted))
 
     def _is_committed(self, relative_path: str) -> bool:
+        """Whether the ledger names this file; what compaction has replaced since is compaction's to delete."""
         known = select(exists().where(landed_files.c.relative_path == relative_path))
         with self._engine.connect().execution_options(read_only=True) as connection:
             return bool(connection.execute(known).scalar_one())

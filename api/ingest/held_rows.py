@@ -5,35 +5,39 @@ Does not belong here: dashboards, which only ever show a published build.
 
 A device's totals count each request id it has sent once, whichever device sent it first, so that a laptop that was
 paired anew agrees with its own store. Files landed since the build are read directly and de-duplicated against it.
+Requests past the workspace's retention (its horizon in the build) are not counted, built or not: a laptop that keeps
+more than its workspace compares days from the horizon on.
 """
 
 from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 import duckdb
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 
 from daemon.wire.batch import DaemonTotalsRow
 from pipelines.lake.catalog import SnapshotReader, quoted
-from pipelines.lake.ledger import landed_files
+from pipelines.lake.horizons import published_horizon
+from pipelines.lake.ledger import landed_files, stored_files, stored_path
 from pipelines.lake.paths import Home
 
-# First copy of each id in ledger order; the files come ordered by file_seq.
+# First copy of each id in landing order. Rows of a compacted file tell where they landed; it may hold built ones too.
 _LANDED: Final = """
     landed as (
         select request_id, device_id, coalesce(project, '(not shared)') as project,
             recorded_at at time zone 'UTC' as recorded_at, input_tokens, output_tokens, cost_logged_millicents,
-            list_position($files, filename) as file_order, file_row_number
+            coalesce(origin_file_seq, $file_seqs[list_position($files, filename)]) as file_seq,
+            coalesce(origin_row_number, file_row_number) as row_number
         from read_parquet($files, union_by_name = true, filename = true, file_row_number = true)
-        where workspace_id = $workspace_id
+        where workspace_id = $workspace_id and requested_at >= $retained_from and file_seq > $built
     ),
     landed_firsts as (
         select * from landed
-        qualify row_number() over (partition by request_id order by file_order, file_row_number) = 1
+        qualify row_number() over (partition by request_id order by file_seq, row_number) = 1
     ),
     sent as (select distinct request_id from landed where device_id = $device_id),
 """
@@ -61,7 +65,7 @@ _TOTALS: Final = """
             or request_id in (select request_id from sighted)
             or request_id in (select request_id from sent)
         union all by name
-        select * exclude (file_order, file_row_number) from landed_firsts
+        select * exclude (file_seq, row_number) from landed_firsts
         semi join sent using (request_id)
         anti join published using (request_id)
     )
@@ -126,11 +130,12 @@ class HeldRows:
         snapshot = self.snapshots.current()
         bound = {**parameters, "workspace_id": workspace_id}
         if snapshot is None:
-            bound["files"] = self._files_since(workspace_id, 0)
+            bound |= self._landed_since(workspace_id, 0, None)
             with closing(self._landing_only()) as connection:
                 return connection.execute(f"with {_LANDED} {_NOTHING_PUBLISHED} {query}", bound).fetchall()
         with snapshot, snapshot.cursor() as cursor:
-            bound["files"] = self._files_since(workspace_id, snapshot.max_file_seq)
+            kept_from = published_horizon(snapshot, workspace_id)
+            bound |= self._landed_since(workspace_id, snapshot.max_file_seq, kept_from)
             return cursor.execute(f"with {_LANDED} {_PUBLISHED} {query}", bound).fetchall()
 
     def _landing_only(self) -> duckdb.DuckDBPyConnection:
@@ -140,12 +145,23 @@ class HeldRows:
         connection.execute("set lock_configuration = true")
         return connection
 
-    def _files_since(self, workspace_id: str, file_seq: int) -> list[str]:
+    def _landed_since(self, workspace_id: str, built: int, kept_from: date | None) -> dict[str, Any]:
+        """Return what the query has to know of the rows that landed after file `built`: mostly where they are."""
         query = (
-            select(landed_files.c.relative_path)
-            .where(landed_files.c.workspace_id == workspace_id, landed_files.c.file_seq > file_seq)
-            .order_by(landed_files.c.file_seq)
+            select(stored_path, func.min(landed_files.c.file_seq))
+            .select_from(stored_files)
+            .where(
+                landed_files.c.workspace_id == workspace_id,
+                landed_files.c.file_seq > built,
+                landed_files.c.dropped_at_us.is_(None),
+            )
+            .group_by(stored_path)
         )
         with self.engine.connect().execution_options(read_only=True) as connection:
-            found = [str(self.home.landing / path) for path in connection.execute(query).scalars()]
-        return [str(self.home.empty_landing_file), *found]
+            found = connection.execute(query).all()
+        return {
+            "files": [str(self.home.empty_landing_file), *(str(self.home.landing / path) for path, _ in found)],
+            "file_seqs": [0, *(file_seq for _, file_seq in found)],
+            "built": built,
+            "retained_from": datetime.combine(kept_from or date.min, time.min, UTC),
+        }

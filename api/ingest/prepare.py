@@ -16,17 +16,27 @@ import pyarrow as pa
 
 from api.errors import Refused
 from api.ingest.columnar import ReadBatch, read_columnar
-from api.ingest.rowwise import printable_id, read_rowwise
+from api.ingest.request_ids import uuid_values
+from api.ingest.rowwise import as_text, printable_id, read_rowwise
 from api.ingest.rules import Fault, judge
 from api.ingest.scanner import Scanner
 from daemon.wire.batch import Quarantined
 from pipelines.lake.arrow import Column, array, repeat, take, uuid_array
 from pipelines.lake.arrow import compute as pc
-from pipelines.lake.schema import INSTANT, LANDING_SCHEMA, WIRE_TYPES
+from pipelines.lake.schema import INSTANT, LANDING_SCHEMA, ORIGIN_COLUMNS, WIRE_TYPES
 from pipelines.lake.schema import UUID as UUID_TYPE
 
 BATCH_ID_LONGEST: Final = 64
 _UUID_BYTES: Final = pa.binary(16)
+
+
+def _indices(count: int) -> Column:
+    counted: Column = array(range(count), type=pa.int32())
+    return counted
+
+
+_FIRST_INDICES: Final = _indices(10_000)
+"""Positions in an upload, sliced for every one that is not larger."""
 
 
 class Sender(NamedTuple):
@@ -79,22 +89,22 @@ def prepare(body: bytes, sender: Sender, received_at: datetime) -> Prepared:
     read = read_columnar(body) or read_rowwise(body)
     if not 0 < len(read.batch_id) <= BATCH_ID_LONGEST or not read.batch_id.isprintable():
         raise Refused(422, "not_a_batch", "The batch_id is empty or too long.")
-    columns = {name: _field(read.records, i) for i, name in enumerate(WIRE_TYPES)}
-    instants, faults = judge(columns, received_at)
-    quarantined, keep = _set_aside(read, faults, columns["id"])
+    # A null record has no fields; `flatten` carries its null into each of them.
+    fields: list[Column] = cast("Any", read.records).flatten()
+    columns = dict(zip(WIRE_TYPES, fields, strict=True))
+    judged = judge(columns, received_at, nul_free=read.nul_free)
+    quarantined, keep = _set_aside(read, judged.faults, columns["id"])
     raw = dict(read.refused_raw)
     if missing := [item.index for item in quarantined if item.index not in raw]:
         raw |= _raw_records(body, missing)
-    positions = array(read.positions if read.positions is not None else range(read.received), type=pa.int32())
-    shaped = _landing_columns(columns, instants, read.extras)
-    shaped["row_index"] = positions
+    shaped = _landing_columns(columns, judged.instants, read.extras)
+    shaped["row_index"] = _row_indices(read)
     batch_key = str(uuid4())
-    shaped |= _server_columns(len(positions), sender, batch_key, received_at)
+    shaped |= _server_columns(len(read.records), sender, batch_key, received_at)
     rows = {name: pc.filter(column, keep) for name, column in shaped.items()} if keep is not None else shaped
-    ids = pc.filter(columns["id"], keep) if keep is not None else columns["id"]
-    rows["request_id"] = _uuid_column(ids)
+    rows["request_id"] = _request_ids(judged.ids, columns["id"], keep)
     table = pa.Table.from_arrays([rows[name] for name in LANDING_SCHEMA.names], schema=LANDING_SCHEMA)
-    repeats = _exact_repeats(table, ids)
+    repeats = _exact_repeats(table, rows["request_id"])
     if repeats:
         table = take(table, sorted(set(range(table.num_rows)) - repeats))
     return Prepared(
@@ -109,12 +119,6 @@ def prepare(body: bytes, sender: Sender, received_at: datetime) -> Prepared:
         quarantined_raw=raw,
         records_sha256=_digest(body, read.batch_id),
     )
-
-
-def _field(records: Column, position: int) -> Column:
-    # A null record has no fields; `flatten` carries its null into each of them.
-    field: Column = pc.struct_field(records, [position])
-    return field
 
 
 def _set_aside(read: ReadBatch, faults: list[Fault], ids: Column) -> tuple[list[Quarantined], Column | None]:
@@ -142,7 +146,8 @@ def _landing_columns(
     shaped = {name: column for name, column in columns.items() if name in LANDING_SCHEMA.names}
     shaped |= instants
     shaped["cost_logged_millicents"] = pc.coalesce(columns["cost_millicents"], columns["cost_usd_minor_units"])
-    shaped["extra_json"] = array(extras if extras is not None else [None] * length, type=pa.string())
+    shaped["extra_json"] = pa.nulls(length, pa.string()) if extras is None else array(extras, pa.string())
+    shaped |= {name: pa.nulls(length, pa.int64()) for name in ORIGIN_COLUMNS}
     return shaped
 
 
@@ -158,25 +163,34 @@ def _server_columns(length: int, sender: Sender, batch_key: str, received_at: da
     }
 
 
-def _uuid_column(ids: Column) -> Column:
-    """Turn canonical UUID text into 16-byte values, the whole column at once."""
-    text = cast("list[str]", ids.to_pylist())
-    raw = bytes.fromhex("".join(text).replace("-", ""))
-    storage = pa.FixedSizeBinaryArray.from_buffers(_UUID_BYTES, len(text), [None, pa.py_buffer(raw)])
-    return uuid_array(UUID_TYPE, storage)
+def _row_indices(read: ReadBatch) -> Column:
+    if read.positions is not None:
+        positions: Column = array(read.positions, type=pa.int32())
+        return positions
+    return _FIRST_INDICES[: read.received] if read.received <= len(_FIRST_INDICES) else _indices(read.received)
 
 
-def _exact_repeats(table: pa.Table, ids: Column) -> set[int]:
+def _request_ids(values: Column | None, text: Column, keep: Column | None) -> Column:
+    """Return the ids of the rows to keep, none of which is anything but a UUID."""
+    if values is not None:
+        kept: Column = values if keep is None else pc.filter(values, keep)
+        return kept
+    found = uuid_values(text if keep is None else pc.filter(text, keep))
+    assert found is not None  # noqa: S101 - the rules set aside every other id
+    return found
+
+
+def _exact_repeats(table: pa.Table, request_ids: Column) -> set[int]:
     """Return positions of rows that repeat an earlier row of the upload in every field.
 
     A repeated id with another content is not decided here: both rows land, and the build keeps the first and
     quarantines the other, by the one rule it has for copies that arrive at any time.
     """
-    lowered = pc.utf8_lower(ids)
-    if pc.count_distinct(lowered).as_py() == len(ids):
+    values: Any = cast("Any", request_ids).storage
+    if pc.count_distinct(values).as_py() == len(values):
         return set()
-    positions: dict[str, list[int]] = {}
-    for position, request_id in enumerate(lowered.to_pylist()):
+    positions: dict[bytes, list[int]] = {}
+    for position, request_id in enumerate(values.to_pylist()):
         positions.setdefault(request_id, []).append(position)
     repeats: set[int] = set()
     for same in (group for group in positions.values() if len(group) > 1):
@@ -190,19 +204,26 @@ def _exact_repeats(table: pa.Table, ids: Column) -> set[int]:
 
 
 def _raw_records(body: bytes, wanted: list[int]) -> dict[int, bytes]:
-    """Cut the raw bytes of some records out of a body that the columnar reader accepted."""
+    """Cut the raw bytes of some records out of a body that a reader accepted."""
     needed, found = set(wanted), dict[int, bytes]()
-    scanner = Scanner(body.decode("utf-8"))
+    scanner = Scanner(as_text(body))
     for key in scanner.object_keys():
         if key != "records":
             scanner.value()
             continue
         for index, (_, start, end) in enumerate(scanner.elements()):
             if index in needed:
-                found[index] = scanner.text[start:end].encode("utf-8")
+                found[index] = scanner.text[start:end].encode("utf-8", "surrogatepass")
     return found
 
 
 def _digest(body: bytes, batch_id: str) -> str:
     # Only the attempt's name differs between a body and the same body sent again.
-    return hashlib.sha256(body.replace(batch_id.encode("utf-8", "surrogatepass"), b"", 1)).hexdigest()
+    name = batch_id.encode("utf-8", "surrogatepass")
+    start = body.find(name)
+    if start < 0:
+        return hashlib.sha256(body).hexdigest()
+    whole = memoryview(body)  # slices of it are no copies
+    digest = hashlib.sha256(whole[:start])
+    digest.update(whole[start + len(name) :])
+    return digest.hexdigest()

@@ -48,7 +48,7 @@ def read_rowwise(body: bytes) -> ReadBatch:
     """
     gathered = _Gathered()
     try:
-        scanner = Scanner(_as_text(body))
+        scanner = Scanner(as_text(body))
         batch_id = _walk(scanner, gathered)
         scanner.expect_end()
     except MalformedError:
@@ -60,7 +60,12 @@ def read_rowwise(body: bytes) -> ReadBatch:
     return gathered.as_batch(batch_id)
 
 
-def _as_text(body: bytes) -> str:
+def as_text(body: bytes) -> str:
+    """Return a body as text, whatever Unicode encoding it came in.
+
+    Raises:
+        MalformedError: it is in none.
+    """
     try:
         # As json.loads does: UTF-8, -16 or -32 by their first bytes, lone surrogates let through to be judged by row.
         return body.decode(json.detect_encoding(body), "surrogatepass")

@@ -9,14 +9,21 @@
     set variable exports_dir = '{{ var("exports_dir", "") | replace("'", "''") }}'
 {%- endmacro %}
 
-{#- The ledger's files since the last good build, oldest first, behind one without rows, which keeps the list typed. -#}
+{#- Where the rows of the ledger's files since the last good build lie, each place once, oldest first, behind a file
+    without rows, which keeps the list typed. -#}
 {% macro point_at_landed_files() -%}
     set variable landed_files = (
         select list_prepend(
             getvariable('exports_dir') || '/../landing/empty.parquet',
-            coalesce(list(path order by file_seq), [])
+            coalesce(list(path order by first_file_seq), [])
         )
-        from read_parquet(getvariable('exports_dir') || '/landed_files.parquet')
-        where file_seq > {{ since_file_seq() }}
+        from (
+            select
+                path,
+                min(file_seq) as first_file_seq
+            from read_parquet(getvariable('exports_dir') || '/landed_files.parquet')
+            where file_seq > {{ since_file_seq() }} and path is not null
+            group by path
+        )
     )
 {%- endmacro %}

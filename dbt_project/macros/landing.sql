@@ -1,4 +1,34 @@
-{#- Columns of a landed row in the warehouse: instants as UTC, everything else as it landed. -#}
+{#- Columns of a landed row in the warehouse: instants as UTC, everything else as it landed.
+
+    A row's place is where it landed, (file_seq, file_row_number), wherever compaction has put its bytes since: a row of a
+    compacted file carries its origin, a row of a landing file is at its origin. -#}
+
+{#- The files to read, and what is asked of their rows. -#}
+{% macro files_to_read() -%}
+    select
+        file_seq,
+        workspace_id,
+        path,
+        origin_file_seq,
+        cast(coalesce(retained_from, date '0001-01-01') as timestamp) as retained_from
+    from {{ ref('stg_landed_files') }}
+    where file_seq > {{ since_file_seq() }}
+{%- endmacro %}
+
+{#- Which row of `landed` belongs to which of `files`: none that the ledger does not place in that very file. -#}
+{% macro is_row_of_file() -%}
+    landed.filename = files.path
+    and landed.origin_file_seq is not distinct from files.origin_file_seq
+{%- endmacro %}
+
+{% macro landed_row_number() -%}
+    coalesce(landed.origin_row_number, landed.file_row_number)
+{%- endmacro %}
+
+{#- Requests made before the workspace's horizon are past retention and in no mart. -#}
+{% macro is_retained() -%}
+    cast(landed.requested_at as timestamp) >= files.retained_from
+{%- endmacro %}
 
 {#- What a daemon reported; two copies of one request are compared by these. -#}
 {% macro reported_columns() -%}

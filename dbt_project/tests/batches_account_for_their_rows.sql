@@ -1,4 +1,5 @@
--- A batch's settled landed_count is the number of first copies it brought; for batches since the last good build.
+-- A batch's settled landed_count is the number of first copies it brought, those past retention included; for batches
+-- since the last good build.
 with
 
 batches as (
@@ -25,10 +26,11 @@ final as (
     select
         coalesce(batches.batch_key, kept.batch_key) as batch_key,
         batches.landed_count,
+        batches.expired_count,
         kept.kept_count
     from batches
     full outer join kept on batches.batch_key = kept.batch_key
-    where batches.landed_count is distinct from coalesce(kept.kept_count, 0)
+    where batches.landed_count is distinct from coalesce(kept.kept_count, 0) + batches.expired_count
 )
 
 select * from final

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 import dagster as dg
 
+from pipelines.assets.compaction import COMPACTION_JOB, compacted_files, hourly_compaction
 from pipelines.assets.dbt_models import dbt_models
+from pipelines.assets.keys import COMPACTED_FILES
 from pipelines.assets.landing import EXTERNAL_ASSETS, exports
 from pipelines.assets.snapshot import published_snapshot
 from pipelines.assets.triggers import ledger_sensor, nightly_rebuild
@@ -33,12 +35,18 @@ def build_graph(home: Home) -> dg.Definitions:
     """
     engine = open_database(home.database_url)
     models = dbt_models(warm_dbt(home).manifest_json())
-    job = dg.define_asset_job(REFRESH_JOB, selection=dg.AssetSelection.all(), description="Bring the marts up to date.")
+    compaction = dg.AssetSelection.assets(COMPACTED_FILES)
+    job = dg.define_asset_job(
+        REFRESH_JOB, selection=dg.AssetSelection.all() - compaction, description="Bring the marts up to date."
+    )
+    compaction_job = dg.define_asset_job(
+        COMPACTION_JOB, selection=compaction, description="Merge landed files and let go of days past retention."
+    )
     return dg.Definitions(
-        assets=[*EXTERNAL_ASSETS, exports, models, published_snapshot(_published_from(models))],
-        jobs=[job],
+        assets=[*EXTERNAL_ASSETS, compacted_files(home), exports, models, published_snapshot(_published_from(models))],
+        jobs=[job, compaction_job],
         sensors=[ledger_sensor(home, engine, job)],
-        schedules=[nightly_rebuild(job)],
+        schedules=[nightly_rebuild(job), hourly_compaction(compaction_job)],
         resources={"build": build_resource(home)},
         executor=dg.in_process_executor,
     )

@@ -13,6 +13,7 @@ from pipelines.control_plane import EXPORT_NAMES
 
 LEDGER: Final = AssetKey(["landing", "ledger"])
 LANDED_REQUESTS: Final = AssetKey(["landing", "requests"])
+COMPACTED_FILES: Final = AssetKey(["landing", "compacted_files"])
 CONTROL_PLANE: Final = AssetKey(["app", "control_plane"])
 SNAPSHOT: Final = AssetKey(["marts", "published_snapshot"])
 

@@ -24,6 +24,7 @@ json: Any = pyarrow.json
 parquet: Any = pyarrow.parquet
 _arrow: Any = pa
 array: Any = _arrow.array
+record_batch: Any = _arrow.record_batch
 repeat: Any = _arrow.repeat
 uuid_array: Any = _arrow.ExtensionArray.from_storage
 

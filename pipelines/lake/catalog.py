@@ -5,7 +5,7 @@ swapping to the next one while queries on the old one finish. Does not belong he
 (`pipelines.publish`), and the questions that are asked (`api.dashboards`).
 
 A snapshot's tables stand under their own names (`mart_spend_daily`) and under `marts.`; `fct_requests` is a view over
-the segments the snapshot names.
+the segments the snapshot names, `request_ids` one over the lists of ids beside them.
 """
 
 from __future__ import annotations
@@ -42,11 +42,29 @@ left join marts.dim_projects as projects
 """
 
 
+_REQUEST_IDS: Final = "create view request_ids as select request_id, requested_at from read_parquet([{lists}])"
+_DAILY: Final = "mart_spend_daily"
+WITHOUT_DEVICES: Final = "spend_daily_without_devices"
+"""The daily roll-up summed over devices: what most questions ask for, a fraction of its rows."""
+
+
+def ids_name(segment: str) -> str:
+    """Return the name of the list of ids that lies beside a segment: Parquet too, though no segment."""
+    return f"{segment.removesuffix('.parquet')}.ids"
+
+
 class CurrentPointer(msgspec.Struct, frozen=True):
-    """Content of `marts/CURRENT`: the build in force and the snapshot file's name in the marts folder."""
+    """Content of `marts/CURRENT`: the build in force, and the snapshot file in the marts folder.
+
+    Attributes:
+        build_id: the build.
+        file: name of its snapshot.
+        sha256: digest of the snapshot; empty in pointers of earlier releases.
+    """
 
     build_id: str
     file: str
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -248,11 +266,21 @@ def _prepare(connection: duckdb.DuckDBPyConnection, home: Home, marts: Path) -> 
     tables = connection.execute("select table_name from duckdb_tables() where database_name = 'marts'").fetchall()
     for (table,) in tables:
         connection.execute(f'create view "{table}" as select * from marts."{table}"')  # noqa: S608 - our own names
+    if (WITHOUT_DEVICES,) not in tables:  # a snapshot of an earlier release
+        connection.execute(f"create view {WITHOUT_DEVICES} as select * from marts.{_DAILY}")  # noqa: S608 - our own names
     names = connection.execute("select name from marts.segments order by name").fetchall()
-    segments = ", ".join(quoted(home.segments / name) for (name,) in names)
-    connection.execute(_FCT_REQUESTS.format(segments=segments, no_project=NO_PROJECT))
-    connection.execute("set TimeZone = 'UTC'")
-    connection.execute("set parquet_metadata_cache = true")
+    segments = [home.segments / name for (name,) in names]
+    connection.execute(_FCT_REQUESTS.format(segments=", ".join(map(quoted, segments)), no_project=NO_PROJECT))
+    # A segment of an earlier release has no list of ids and is one itself, a slow one.
+    lists = [ids if (ids := one.with_name(ids_name(one.name))).is_file() else one for one in segments]
+    try:
+        connection.execute(_REQUEST_IDS.format(lists=", ".join(map(quoted, lists))))
+    except duckdb.Error as fault:
+        _log.warning("a list of request ids cannot be read, requests are found by their segments: %s", fault)
+        connection.execute(_REQUEST_IDS.format(lists=", ".join(map(quoted, segments))))
+    # Global: what is set for this connection alone does not reach its cursors.
+    connection.execute("set global TimeZone = 'UTC'")
+    connection.execute("set global parquet_metadata_cache = true")
     connection.execute(f"set allowed_directories = [{quoted(home.segments)}, {quoted(home.landing)}]")
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")

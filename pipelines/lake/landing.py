@@ -2,7 +2,7 @@
 
 Belongs here: the file half of the acknowledge order (temporary file, fsync, rename, fsync of the folder) and the sweep
 of files whose writer died before the ledger knew them. Does not belong here: the ledger transaction (`api.ingest`),
-which is what makes a file part of the record.
+which is what makes a file part of the record, and compacted files, which go their own way (`pipelines.compaction`).
 """
 
 from __future__ import annotations
@@ -31,8 +31,17 @@ ORPHAN_GRACE: Final = timedelta(minutes=10)
 _DICTIONARY_COLUMNS: Final = [
     "workspace_id", "device_id", "batch_key", "received_at", "project", "provider", "model", "fx_rate", "status",
     "request_kind", "attribution_method", "source_workdir", "source_machine", "error_class", "provider_error_code",
-    "http_status", "billing_basis",
+    "http_status", "billing_basis", "origin_file_seq",
 ]  # fmt: skip
+PARQUET_OPTIONS: Final[dict[str, Any]] = {
+    "compression": "zstd",
+    "use_dictionary": _DICTIONARY_COLUMNS,
+    "store_schema": False,
+    "write_page_checksum": True,
+}
+"""How every file of the record is written."""
+COMPACTED_PREFIX: Final = "compacted-"
+"""Start of a compacted file's name, final or not. It holds no underscore: the sweep of dead writers never sees it."""
 
 
 class LandingUnavailableError(Exception):
@@ -81,7 +90,7 @@ class LandingWriter:
             self._lock_path = home.landing_workers / f"{self.writer_id}.lock"
             self._lock = os.open(self._lock_path, os.O_CREAT | os.O_RDWR, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
-            if not home.empty_landing_file.exists():
+            if not has_newest_schema(home):
                 _write_durably(home.empty_landing_file, _encode(LANDING_SCHEMA.empty_table()), self.writer_id)
         except OSError as fault:
             raise LandingUnavailableError(str(fault)) from fault
@@ -160,7 +169,16 @@ def sweep_orphans(
 def _written_files(home: Home) -> Iterator[Path]:
     if home.landing.is_dir():
         for pattern in ("*/*/*_*.parquet", "*/*/*_*.tmp"):
-            yield from home.landing.glob(pattern)
+            found = home.landing.glob(pattern)
+            yield from (path for path in found if not path.name.startswith(COMPACTED_PREFIX))
+
+
+def has_newest_schema(home: Home) -> bool:
+    """Whether the schema file is there, whole, and of this release: an older home's lacks columns added since."""
+    try:
+        return home.empty_landing_file.read_bytes() == _encode(LANDING_SCHEMA.empty_table())
+    except OSError:
+        return False
 
 
 def _holds_lock(home: Home, writer: str) -> bool:
@@ -183,14 +201,7 @@ def _holds_lock(home: Home, writer: str) -> bool:
 
 def _encode(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
-    options: dict[str, Any] = {
-        "compression": "zstd",
-        "compression_level": 1,
-        "use_dictionary": _DICTIONARY_COLUMNS,
-        "store_schema": False,
-        "write_page_checksum": True,
-    }
-    parquet.write_table(table, sink, **options)
+    parquet.write_table(table, sink, compression_level=1, **PARQUET_OPTIONS)
     return sink.getvalue().to_pybytes()
 
 

@@ -1,10 +1,11 @@
-"""Tables of the landing ledger: which files and batches are committed.
+"""Tables of the landing ledger: which files and batches are committed, and where their rows lie.
 
 Belongs here: the ledger's columns, shared by the API that writes it and the pipelines that read it, and the one
 `MetaData` of the app database. Does not belong here: people, devices and tokens (`api.db.models`), or the code that
 commits (`api.ingest`).
 
-A row in `landed_files` is the commit point of its rows: a Parquet file without one is not part of the record.
+A row in `landed_files` is the commit point of its rows: a Parquet file without one is not part of the record. What was
+acknowledged stays as it was; compaction and retention only change where its bytes are.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
     String,
     Table,
     Text,
+    func,
 )
 
 metadata = MetaData(
@@ -49,7 +52,10 @@ landing_sequence = Table(
     Column("value", BigInteger, nullable=False),
 )
 
-# One row per committed landing file; sums are over the file's rows, money in millicents (1 USD = 100,000).
+# One row per committed landing file; sums are over the file's rows, money in millicents (1 USD = 100,000). All of it is
+# as acknowledged and never changes, except where the rows lie: at relative_path while compacted_file_id is null, else
+# in that compacted file; nowhere any more once dropped_at_us is set, by retention. (No foreign key: SQLite cannot add
+# one to a table.)
 landed_files = Table(
     "landed_files",
     metadata,
@@ -72,7 +78,50 @@ landed_files = Table(
     Column("last_requested_at_us", BigInteger, nullable=False),
     Column("committed_at_us", BigInteger, nullable=False),
     Column("schema_version", Integer, nullable=False),
+    Column("compacted_file_id", Uuid36, nullable=True, index=True),
+    Column("dropped_at_us", BigInteger, nullable=True),
 )
+
+# What compaction and retention look for: files whose rows are still where they landed.
+Index(
+    "ix_landed_files_loose",
+    landed_files.c.workspace_id,
+    landed_files.c.received_day,
+    sqlite_where=landed_files.c.compacted_file_id.is_(None) & landed_files.c.dropped_at_us.is_(None),
+    postgresql_where=landed_files.c.compacted_file_id.is_(None) & landed_files.c.dropped_at_us.is_(None),
+)
+
+# One row per compacted file ever written: rows of several landing files of one workspace and received day, in the order
+# (file_seq, row). Superseded ones were merged into another or dropped by retention; their bytes go after a grace.
+compacted_files = Table(
+    "compacted_files",
+    metadata,
+    Column("file_id", Uuid36, primary_key=True),
+    Column("workspace_id", Uuid36, ForeignKey("workspaces.id"), nullable=False),
+    Column("relative_path", Text, nullable=False),
+    Column("received_day", String(10), nullable=False),
+    Column("row_count", BigInteger, nullable=False),
+    Column("byte_count", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("first_file_seq", BigInteger, nullable=False),
+    Column("last_file_seq", BigInteger, nullable=False),
+    Column("compacted_at_us", BigInteger, nullable=False),
+    Column("superseded_at_us", BigInteger, nullable=True),
+)
+Index(
+    "ix_compacted_files_live",
+    compacted_files.c.workspace_id,
+    compacted_files.c.received_day,
+    sqlite_where=compacted_files.c.superseded_at_us.is_(None),
+    postgresql_where=compacted_files.c.superseded_at_us.is_(None),
+)
+
+stored_files: Final = landed_files.outerjoin(
+    compacted_files, landed_files.c.compacted_file_id == compacted_files.c.file_id
+)
+"""Landing files with the compacted file that holds their rows now, if one does."""
+stored_path: Final = func.coalesce(compacted_files.c.relative_path, landed_files.c.relative_path)
+"""Where a landing file's rows lie now, under the landing folder; for use on `stored_files`."""
 
 # One row per acknowledged batch; received = landed + duplicate + quarantined. chain_hash links the batches of a
 # workspace in commit order, so that a changed, dropped or reordered batch shows.

@@ -50,9 +50,24 @@ class Home:
         return self.root / "landing"
 
     @property
+    def restoring_mark(self) -> Path:
+        """Lies in a home from the first file of a restore to its last step."""
+        return self.root / ".restoring"
+
+    @property
+    def restoring_files(self) -> Path:
+        """Where a restore's files lie until they are whole."""
+        return self.root / ".restoring-files"
+
+    @property
     def landing_workers(self) -> Path:
         """Lock files of the live API workers; a file whose lock is free belongs to a dead one."""
         return self.landing / ".workers"
+
+    @property
+    def backup_lock(self) -> Path:
+        """Held shared by whoever needs landed bytes to stay where they are; deleting them takes it exclusively."""
+        return self.landing / ".backup.lock"
 
     @property
     def empty_landing_file(self) -> Path:

@@ -13,7 +13,12 @@ from typing import Any, Final, Self
 import duckdb
 import pyarrow as pa
 
+_TEXTS_REMEMBERED: Final = 1_000
 READING_STATEMENTS: Final = frozenset({duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN})
+
+
+# Texts found to be one reading statement; the parameters of a statement are not part of its text.
+_known_to_read: set[str] = set()
 
 
 class NotReadingError(Exception):
@@ -76,11 +81,17 @@ class ReadCursor:
         """Give the cursor back."""
         self._connection.close()
 
-    def _only_reading(self, sql: str) -> duckdb.Statement:
+    def _only_reading(self, sql: str) -> str:
+        # What a text does depends on the text alone, and parsing it again costs as much as a small query.
+        if sql in _known_to_read:
+            return sql
         statements = self._connection.extract_statements(sql)
         if len(statements) != 1 or statements[0].type not in READING_STATEMENTS:
             raise NotReadingError("only one reading statement at a time is allowed on published marts")
-        return statements[0]
+        if len(_known_to_read) >= _TEXTS_REMEMBERED:
+            _known_to_read.clear()
+        _known_to_read.add(sql)
+        return sql
 
     def __enter__(self) -> Self:
         return self

@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from daemon.wire.record import Record
 
-LANDING_SCHEMA_VERSION: Final = 1
+LANDING_SCHEMA_VERSION: Final = 2
+"""1: as received. 2: two more columns, which tell where a row of a compacted file landed."""
 
 INSTANT: Final = pa.timestamp("us", tz="UTC")
 UUID: Final = pa.uuid()
@@ -27,6 +28,10 @@ _ARROW_OF: Final[dict[type, pa.DataType]] = {
     bool: pa.bool_(),
 }
 _INSTANTS: Final = frozenset({"requested_at", "recorded_at"})
+ORIGIN_COLUMNS: Final = ("origin_file_seq", "origin_row_number")
+"""Landing file and row in it, from 0; null in landing files themselves, set in compacted ones. Whoever reads rows takes
+`coalesce(origin_file_seq, file_seq of the file)` and `coalesce(origin_row_number, row in the file)`."""
+
 # Stored under another name, or not at all: the id becomes request_id, the two equal costs become one.
 _NOT_AS_IS: Final = frozenset({"id", "cost_millicents", "cost_usd_minor_units"})
 
@@ -69,7 +74,8 @@ def _landing_schema() -> pa.Schema:
             wire.append(pa.field("cost_logged_millicents", pa.int64(), nullable=True))
         if name not in _NOT_AS_IS:
             wire.append(pa.field(name, INSTANT if name in _INSTANTS else kind, nullable=nullable))
-    return pa.schema([*server, *wire, pa.field("extra_json", pa.string(), nullable=True)])
+    origin = [pa.field(name, pa.int64(), nullable=True) for name in ORIGIN_COLUMNS]
+    return pa.schema([*server, *wire, pa.field("extra_json", pa.string(), nullable=True), *origin])
 
 
 LANDING_SCHEMA: Final = _landing_schema()

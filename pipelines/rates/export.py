@@ -6,6 +6,7 @@ belong here: which models ever landed or what a workspace negotiated (the caller
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
@@ -19,6 +20,8 @@ from pipelines.lake.schema import INSTANT, UUID
 from pipelines.rates.aliases import resolve_models
 from pipelines.rates.book import Rate, TokenRates, rate_book_version
 from pipelines.rates.seed import seed_rates
+
+_log = logging.getLogger(__name__)
 
 KINDS = tuple(field.name for field in fields(TokenRates))
 
@@ -53,7 +56,7 @@ def write_table(path: Path, table: pa.Table) -> None:
     """Write a small Parquet file so that readers see the old one or the new one, never half of either."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.tmp")
-    pq.write_table(table, unfinished, compression="zstd")
+    pq.write_table(table, unfinished, compression="zstd", write_page_checksum=True)
     unfinished.replace(path)
 
 
@@ -61,7 +64,8 @@ def write_rate_book(path: Path, *, now: datetime, negotiated: Sequence[Rate] = (
     """Write the seed's prices and the workspaces' own.
 
     The package's data bears no date, and holds prices that only start in the future. So a seed price is known from
-    the first time it was written here: rows of the file being replaced keep their `known_from`. The file's own metadata
+    the first time it was written here: rows of the file being replaced keep their `known_from`; a damaged file is set
+    aside, and what it knew is lost unless a backup has it. The file's own metadata
     says, as `changed_at`, since when its content is what it is: a price that was withdrawn leaves no other trace.
 
     Args:
@@ -72,7 +76,7 @@ def write_rate_book(path: Path, *, now: datetime, negotiated: Sequence[Rate] = (
     Returns:
         The book's version, see `rate_book_version`.
     """
-    known = _known_from(path) if path.exists() else {}
+    known = _known_from(path)
     seed = [replace(rate, known_from=known.get(rate.rate_id, now)) for rate in seed_rates()]
     rates = [*seed, *negotiated]
     version = rate_book_version(rates)
@@ -100,13 +104,29 @@ def read_rate_book(path: Path) -> list[Rate]:
 
 def _changed_at(path: Path, version: str, now: datetime) -> str:
     """Return since when the book has this content, ISO 8601: now, unless the file being replaced has it too."""
-    metadata = (pq.read_schema(path).metadata if path.exists() else None) or {}
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except (OSError, pa.ArrowException):
+        metadata = {}
     same = metadata.get(b"version") == version.encode()
     return metadata[b"changed_at"].decode() if same else now.isoformat()
 
 
 def _known_from(path: Path) -> dict[str, datetime]:
-    rows: list[dict[str, Any]] = pq.read_table(path, columns=["rate_id", "known_from"]).to_pylist()
+    columns = ["rate_id", "known_from"]
+    try:
+        rows: list[dict[str, Any]] = pq.read_table(path, columns=columns, page_checksum_verification=True).to_pylist()
+    except FileNotFoundError:
+        return {}
+    except (pa.ArrowException, OSError) as fault:
+        aside = path.with_name(f"damaged-{path.name}")
+        path.replace(aside)
+        _log.error(
+            "the rate book is damaged and lies at %s; prices are known since now unless a backup's is put back: %s",
+            aside,
+            fault,
+        )
+        return {}
     return {row["rate_id"]: row["known_from"] for row in rows}
 
 

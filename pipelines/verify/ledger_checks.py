@@ -1,6 +1,9 @@
-"""Checks of the record itself: landed files against their ledger rows, and the chain of batches.
+"""Checks of the record itself: files against their ledger rows, and the chain of batches.
 
 Belongs here: presence, digests, counts, sums and chain links. Does not belong here: anything published.
+
+A landing file's rows are in the file itself or, once compacted, in another, and answer to the same ledger row. Files
+dropped by retention have no bytes to check; their ledger rows and batches still have to hold together.
 """
 
 from __future__ import annotations
@@ -11,15 +14,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import polars as pl
 from sqlalchemy import Connection, Engine, func, select
 
-from pipelines.lake.ledger import chain_hash, landed_batches, landed_files, metadata, quarantined_rows
+from pipelines.lake.ledger import chain_hash, compacted_files, landed_batches, landed_files, metadata, quarantined_rows
 from pipelines.lake.paths import Home
+from pipelines.lake.schema import ORIGIN_COLUMNS
 from pipelines.verify.report import VerifyReport
 
 _SUMMED = ("input_tokens", "output_tokens", "thinking_tokens", "cached_tokens", "cache_write_tokens")
+_COST = "cost_logged_millicents"
+_MEASURED = [*_SUMMED, _COST]
+_SUMS = [
+    pl.len().alias("row_count"),
+    *[pl.col(name).sum() for name in _MEASURED],
+    pl.col(_COST).null_count().alias("unpriced_rows"),
+]
+_LEDGER_SUMS = ("row_count", *_MEASURED, "unpriced_rows")
 
 
 @dataclass(frozen=True)
@@ -28,15 +41,22 @@ class Ledger:
 
     Attributes:
         files: rows of `landed_files` by file_seq.
+        compacted: rows of `compacted_files`, replaced ones included.
         batches: rows of `landed_batches` in chain order, workspace by workspace.
         quarantined: quarantined rows per batch key.
         heads: (chain position, head) per workspace.
     """
 
     files: list[Mapping[str, Any]]
+    compacted: list[Mapping[str, Any]]
     batches: list[Mapping[str, Any]]
     quarantined: dict[str, int]
     heads: dict[str, tuple[int, str]]
+
+    @property
+    def kept(self) -> list[Mapping[str, Any]]:
+        """The rows of `landed_files` that retention has not dropped."""
+        return [row for row in self.files if row["dropped_at_us"] is None]
 
 
 def read_ledger(engine: Engine) -> Ledger:
@@ -44,6 +64,7 @@ def read_ledger(engine: Engine) -> Ledger:
     with engine.connect().execution_options(read_only=True) as connection:
         return Ledger(
             files=_rows(connection, select(landed_files).order_by(landed_files.c.file_seq)),
+            compacted=_rows(connection, select(compacted_files).order_by(compacted_files.c.first_file_seq)),
             batches=_rows(
                 connection,
                 select(landed_batches).order_by(landed_batches.c.workspace_id, landed_batches.c.chain_position),
@@ -68,43 +89,97 @@ def _rows(connection: Connection, query: Any) -> list[Mapping[str, Any]]:
 
 
 def check_files(home: Home, ledger: Ledger, report: VerifyReport) -> set[int]:
-    """Check every landed file against its ledger row, and look for files that stand twice.
+    """Check every landed file against its ledger row, wherever its rows are, and look for files that stand twice.
 
     Returns:
         file_seq of the files that are whole.
     """
     whole: set[int] = set()
-    known: dict[str, str] = {}
-    for row in ledger.files:
+    holders = {row["file_id"]: row for row in ledger.compacted}
+    held: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    report.count("dropped_files", len(ledger.files) - len(ledger.kept))
+    for row in ledger.kept:
         report.count("landed_files")
-        known[row["sha256"]] = row["relative_path"]
-        fault = _file_fault(home.landing / row["relative_path"], row)
-        if fault:
+        if row["compacted_file_id"] is not None:
+            held[row["compacted_file_id"]].append(row)
+        elif fault := _file_fault(home.landing / row["relative_path"], row):
             report.differs(f"landing file {row['relative_path']}: {fault}")
         else:
             whole.add(row["file_seq"])
-    recorded = {row["relative_path"] for row in ledger.files}
+    for file_id, rows in held.items():
+        report.count("compacted_files")
+        faults = _compacted_faults(home, holders.get(file_id), rows)
+        for fault in faults:
+            report.differs(f"compacted file {file_id}: {fault}")
+        whole |= set() if faults else {row["file_seq"] for row in rows}
+    for row in ledger.compacted:
+        if row["superseded_at_us"] is None and row["file_id"] not in held:
+            report.differs(f"compacted file {row['relative_path']}: is said to be in use, but no landing file is in it")
+    _check_copies(home, ledger, report)
+    return whole
+
+
+def _check_copies(home: Home, ledger: Ledger, report: VerifyReport) -> None:
+    known = {row["sha256"]: row["relative_path"] for row in (*ledger.files, *ledger.compacted)}
+    recorded = set(known.values()) | {row["relative_path"] for row in (*ledger.files, *ledger.compacted)}
     for path in sorted(home.landing.glob("*/*/*.parquet")):
         relative = str(path.relative_to(home.landing))
         if relative not in recorded and (original := known.get(_sha256(path))):
             report.differs(f"landing file {relative}: a copy of {original} that the ledger does not know")
-    return whole
 
 
 def _file_fault(path: Path, row: Mapping[str, Any]) -> str | None:
+    if fault := _bytes_fault(path, row, "acknowledged"):
+        return fault
+    found = pl.read_parquet(path, columns=_MEASURED).select(_SUMS).row(0, named=True)
+    wrong = [name for name, value in found.items() if value != row[name]]
+    return f"the ledger's {', '.join(wrong)} differ from its rows" if wrong else None
+
+
+def _compacted_faults(home: Home, holder: Mapping[str, Any] | None, rows: list[Mapping[str, Any]]) -> list[str]:
+    """Tell what is wrong with a compacted file: with its bytes, or with the rows of any landing file in it."""
+    if holder is None or holder["superseded_at_us"] is not None:
+        return ["landing files are said to be in it, but it is not in use"]
+    path = home.landing / holder["relative_path"]
+    if fault := _bytes_fault(path, holder, "compacted"):
+        return [f"{holder['relative_path']} {fault}"]
+    if any(row["workspace_id"] != holder["workspace_id"] for row in rows):
+        return ["it holds files of several workspaces"]
+    origin, number = ORIGIN_COLUMNS
+    content = pl.read_parquet(path, columns=[*_MEASURED, origin, number, "workspace_id"])
+    places = content.select(origin, number)
+    if content.height != holder["row_count"] or not places.equals(places.sort(origin, number)):
+        return ["its rows are not those that were compacted, or not in their order"]
+    if set(content["workspace_id"].unique().to_list()) != {UUID(holder["workspace_id"]).bytes}:
+        return ["it holds rows of another workspace"]
+    found = {
+        row[origin]: row
+        for row in content.group_by(origin)
+        .agg(*_SUMS, pl.col(number).min().alias("first"), pl.col(number).n_unique().alias("places"))
+        .iter_rows(named=True)
+    }
+    faults = [f"it holds rows of landing file {seq}, which is elsewhere" for seq in found.keys() - _seqs(rows)]
+    for row in rows:
+        sums = found.get(row["file_seq"])
+        if sums is None:
+            faults.append(f"the rows of landing file {row['file_seq']} are missing")
+        elif any(sums[name] != row[name] for name in _LEDGER_SUMS):
+            faults.append(f"the ledger's sums of landing file {row['file_seq']} differ from its rows")
+        elif (sums["first"], sums["places"]) != (0, row["row_count"]):
+            faults.append(f"a row of landing file {row['file_seq']} stands twice")
+    return faults
+
+
+def _seqs(rows: list[Mapping[str, Any]]) -> set[int]:
+    return {row["file_seq"] for row in rows}
+
+
+def _bytes_fault(path: Path, row: Mapping[str, Any], event: str) -> str | None:
     if not path.is_file():
         return "is missing"
     if path.stat().st_size != row["byte_count"] or _sha256(path) != row["sha256"]:
-        return "its bytes are not those that were acknowledged (SHA-256 differs)"
-    sums = pl.read_parquet(path, columns=[*_SUMMED, "cost_logged_millicents"]).select(
-        pl.len().alias("row_count"),
-        *[pl.col(name).sum() for name in _SUMMED],
-        pl.col("cost_logged_millicents").sum(),
-        pl.col("cost_logged_millicents").null_count().alias("unpriced_rows"),
-    )
-    found = sums.row(0, named=True)
-    wrong = [name for name, value in found.items() if value != row[name]]
-    return f"the ledger's {', '.join(wrong)} differ from its rows" if wrong else None
+        return f"its bytes are not those that were {event} (SHA-256 differs)"
+    return None
 
 
 def check_batches(ledger: Ledger, report: VerifyReport) -> None:

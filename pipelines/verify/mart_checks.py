@@ -96,7 +96,9 @@ def check_accounts(snapshot: Snapshot, ledger: Ledger, computed: Recomputed, rep
         pl.col("is_conflict").sum().alias("conflicts"), (~pl.col("is_conflict")).sum().alias("repeats")
     )
     later = {key: (conflicts, repeats) for key, conflicts, repeats in copies.iter_rows()}
-    query = "select batch_key, landed_count, duplicate_count, quarantined_count, received_count from fct_batches"
+    dropped = {row["file_seq"] for row in ledger.files if row["dropped_at_us"] is not None}
+    counts = "landed_count, duplicate_count, quarantined_count, received_count, expired_count"
+    query = f"select batch_key, {counts} from fct_batches"  # noqa: S608 - constant text
     found = _by_key(_plain_rows(snapshot, query), 1)
     expected: dict[Hashable, tuple[int, ...]] = {}
     for batch in ledger.batches:
@@ -109,6 +111,8 @@ def check_accounts(snapshot: Snapshot, ledger: Ledger, computed: Recomputed, rep
                 batch["duplicate_count"] + repeats,
                 batch["quarantined_count"] + conflicts,
                 batch["received_count"],
+                # Every row of a dropped file is past the horizon.
+                batch["landed_count"] if batch["file_seq"] in dropped else computed.expired.get(key[0], 0),
             )
     report.compare("fct_batches", expected, found)
 

@@ -6,15 +6,18 @@ any kind, or a look at what was published (`mart_checks`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
 from daemon.wire.record import RECORD_KEYS
+from pipelines.lake.arrow import parquet
+from pipelines.lake.schema import LANDING_SCHEMA, ORIGIN_COLUMNS
 from pipelines.rates.book import Rate
 from pipelines.rates.reference import RateIndex, extra_values, price_picousd, token_kinds
 
@@ -63,44 +66,91 @@ class Recomputed:
     Attributes:
         requests: first copy of each request, with price, bucket and visibility.
         repeats: every later copy, with `is_conflict`.
+        expired: rows past retention per batch; they are in neither of the others.
     """
 
     requests: pl.DataFrame
     repeats: pl.DataFrame
+    expired: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file of the record, and which landing files' rows are wanted of it.
+
+    Attributes:
+        path: the file.
+        file_seqs: those landing files: a single one, whose rows carry no origin, unless the file is compacted.
+        compacted: whether each row tells which landing file and row it was.
+    """
+
+    path: Path
+    file_seqs: Collection[int]
+    compacted: bool
 
 
 def recompute(
-    files: Mapping[int, Path],
+    files: Collection[Stored],
     rates: list[Rate],
     models: Mapping[tuple[str, str], str | None],
     withheld: Mapping[tuple[str, str], Withholding],
+    horizons: Mapping[str, date],
 ) -> Recomputed:
-    """De-duplicate, price and place every landed row.
+    """De-duplicate, price and place every landed row that is kept.
 
     Args:
-        files: landing file by file_seq.
+        files: where the landed rows are.
         rates: the rate book.
         models: (provider, model) to the priced model's name, None when it has no known price.
         withheld: (workspace id as 32 hex digits, project) to its withholding.
+        horizons: workspace id as 32 hex digits to the first UTC day whose requests are kept, where not all are.
     """
-    landed = _read(files, _READ)
+    everything = _read(files, _READ)
+    is_kept = _kept(horizons)
+    expired = everything.filter(~is_kept).group_by("batch_key").len()
+    landed = everything.filter(is_kept)
     firsts = landed.unique(subset=IDENTITY, keep="first", maintain_order=True)
     repeats = landed.join(firsts.select(_ORDER), on=_ORDER, how="anti")
     return Recomputed(
         requests=_described(firsts, RateIndex(rates), models, withheld),
         repeats=_judged(files, firsts, repeats),
+        expired=dict(expired.iter_rows()),
     )
 
 
-def _read(files: Mapping[int, Path], columns: list[str]) -> pl.DataFrame:
-    frames = [
-        pl.read_parquet(path, columns=columns)
-        .with_row_index("file_row_number")
-        .with_columns(pl.lit(file_seq, dtype=pl.Int64).alias("file_seq"))
-        for file_seq, path in sorted(files.items())
-    ]
+def _kept(horizons: Mapping[str, date]) -> pl.Expr:
+    kept = pl.lit(value=True)
+    for workspace_id, first_day in horizons.items():
+        begins = datetime.combine(first_day, time.min, UTC)
+        kept &= (pl.col("workspace_id") != workspace_id) | (pl.col("requested_at") >= begins)
+    return kept
+
+
+def _read(files: Collection[Stored], columns: list[str]) -> pl.DataFrame:
+    """Read columns of all rows, each with where it landed, in that order."""
+    frames = [_read_one(stored, columns) for stored in files] or [_nothing(columns)]
     known = [name for name in _UUIDS if name in columns]
-    return pl.concat(frames).with_columns(pl.col(known).bin.encode("hex"))
+    return pl.concat(frames).with_columns(pl.col(known).bin.encode("hex")).sort(_ORDER)
+
+
+def _read_one(stored: Stored, columns: list[str]) -> pl.DataFrame:
+    if not stored.compacted:
+        (file_seq,) = stored.file_seqs
+        numbered = pl.read_parquet(stored.path, columns=columns).with_row_index("file_row_number")
+        return numbered.with_columns(
+            pl.lit(file_seq, dtype=pl.Int64).alias("file_seq"), pl.col("file_row_number").cast(pl.Int64)
+        ).select(*_ORDER, *columns)
+    origin: dict[str, str] = dict(zip(ORIGIN_COLUMNS, _ORDER, strict=True))
+    read = pl.read_parquet(stored.path, columns=[*columns, *origin]).rename(origin)
+    return read.filter(pl.col("file_seq").is_in(list(stored.file_seqs))).select(*_ORDER, *columns)
+
+
+def _nothing(columns: list[str]) -> pl.DataFrame:
+    """Return no rows, in the types that landing files have."""
+    sink = io.BytesIO()
+    parquet.write_table(LANDING_SCHEMA.empty_table(), sink)
+    empty = pl.read_parquet(sink, columns=columns)
+    return empty.with_columns(pl.lit(0, dtype=pl.Int64).alias(name) for name in _ORDER).select(*_ORDER, *columns)
 
 
 def _described(
@@ -172,17 +222,12 @@ def _priced(
     )  # fmt: skip
 
 
-def _judged(files: Mapping[int, Path], firsts: pl.DataFrame, repeats: pl.DataFrame) -> pl.DataFrame:
+def _judged(files: Collection[Stored], firsts: pl.DataFrame, repeats: pl.DataFrame) -> pl.DataFrame:
     """Tell which repeats contradict their first copy, reading whole rows only of ids that repeat."""
     if repeats.is_empty():
         return repeats.with_columns(pl.lit(value=False).alias("is_conflict"))
     ids = repeats.select(IDENTITY).unique()
-    copies = pl.concat(
-        [
-            _read({file_seq: path}, [*IDENTITY, *_CONTENT]).join(ids, on=IDENTITY, how="semi")
-            for file_seq, path in files.items()
-        ]
-    )
+    copies = pl.concat([_read([stored], [*IDENTITY, *_CONTENT]).join(ids, on=IDENTITY, how="semi") for stored in files])
     originals = copies.join(firsts.select(_ORDER), on=_ORDER, how="semi").drop(_ORDER)
     pairs = copies.join(originals, on=IDENTITY, suffix="_first").with_columns(
         pl.any_horizontal([_contradicts(name) for name in _CONTENT]).alias("is_conflict")

@@ -5,11 +5,16 @@ Belongs here: which checks run, over which files. Does not belong here: the chec
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from contextlib import closing
+from typing import Any
 
 from sqlalchemy import Engine
 
 from pipelines.lake.catalog import Snapshot, SnapshotReader
+from pipelines.lake.horizons import published_horizons
+from pipelines.lake.landing_lease import landed_bytes_stay
 from pipelines.lake.paths import Home
 from pipelines.rates.export import read_rate_book
 from pipelines.verify.ledger_checks import Ledger, check_batches, check_files, read_ledger
@@ -21,7 +26,7 @@ from pipelines.verify.mart_checks import (
     read_models,
     read_withholding,
 )
-from pipelines.verify.recompute import recompute
+from pipelines.verify.recompute import Stored, recompute
 from pipelines.verify.report import VerifyReport
 
 
@@ -36,7 +41,8 @@ def verify(home: Home, engine: Engine) -> VerifyReport:
         The differences found; none means that every total is proven.
     """
     report = VerifyReport()
-    with closing(SnapshotReader(home)) as reader:
+    # Compaction and retention may go on meanwhile; what this reading of the ledger names stays where it is.
+    with landed_bytes_stay(home), closing(SnapshotReader(home)) as reader:
         snapshot = reader.current()
         # The ledger is read after the snapshot is held: it can only be ahead of it, never behind.
         ledger = read_ledger(engine)
@@ -53,20 +59,33 @@ def verify(home: Home, engine: Engine) -> VerifyReport:
 
 
 def _check_marts(home: Home, snapshot: Snapshot, ledger: Ledger, whole: set[int], report: VerifyReport) -> None:
-    built = [row for row in ledger.files if row["file_seq"] <= snapshot.max_file_seq]
+    built = [row for row in ledger.kept if row["file_seq"] <= snapshot.max_file_seq]
     check_segments(home, snapshot, report)
     if any("segment" in difference for difference in report.differences):
         return
-    if len(built) == 0 or not all(row["file_seq"] in whole for row in built):
-        if built:
-            report.differs("the published totals cannot be recomputed while landing files are damaged or missing")
+    if not all(row["file_seq"] in whole for row in built):
+        report.differs("the published totals cannot be recomputed while landing files are damaged or missing")
         return
     computed = recompute(
-        files={row["file_seq"]: home.landing / row["relative_path"] for row in built},
+        files=_stored(home, ledger, built),
         rates=read_rate_book(home.exports / "rate_book.parquet"),
         models=read_models(snapshot),
         withheld=read_withholding(snapshot),
+        horizons={workspace.replace("-", ""): day for workspace, day in published_horizons(snapshot).items()},
     )
     check_requests(snapshot, computed, report)
     check_rollups(snapshot, computed, report)
     check_accounts(snapshot, ledger, computed, report)
+
+
+def _stored(home: Home, ledger: Ledger, built: Iterable[Mapping[str, Any]]) -> list[Stored]:
+    """Return where the rows of these landing files are, each place once."""
+    holders = {row["file_id"]: row["relative_path"] for row in ledger.compacted}
+    own: list[Stored] = []
+    held: defaultdict[str, list[int]] = defaultdict(list)
+    for row in built:
+        if row["compacted_file_id"] is None:
+            own.append(Stored(home.landing / row["relative_path"], (row["file_seq"],), compacted=False))
+        else:
+            held[holders[row["compacted_file_id"]]].append(row["file_seq"])
+    return [*own, *(Stored(home.landing / path, seqs, compacted=True) for path, seqs in held.items())]

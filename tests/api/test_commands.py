@@ -32,6 +32,7 @@ COMMANDS = {
     ("workspace", "create"): "--owner vk@acme.co",
     ("workspace", "budget"): "--monthly-usd 1500",
     ("workspace", "plan"): "--plan team",
+    ("workspace", "retention"): "--days 400",
     ("pairing", "approve"): "pairing approve",
     ("pairing", "deny"): "pairing deny",
     ("device", "list"): "device list",
@@ -43,7 +44,10 @@ COMMANDS = {
     ("rate", "list"): "rate list",
     ("rate", "withdraw"): "rate withdraw",
     ("api-key", "create"): "--name notebook",
+    ("compact",): "halton-cloud compact",
     ("verify",): "halton-cloud verify",
+    ("backup",): "backup /mnt/backups/halton",
+    ("restore",): "restore /mnt/backups/halton --drill",
 }
 
 

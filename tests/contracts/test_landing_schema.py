@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from daemon.wire.record import RECORD_KEYS
-from pipelines.lake.schema import LANDING_SCHEMA, WIRE_TYPES
+from pipelines.lake.schema import LANDING_SCHEMA, ORIGIN_COLUMNS, WIRE_TYPES
 
 RENAMED = {
     "id": "request_id",
     "cost_millicents": "cost_logged_millicents",
     "cost_usd_minor_units": "cost_logged_millicents",
 }
-SERVER = {"workspace_id", "device_id", "batch_key", "row_index", "received_at", "extra_json"}
+SERVER = {"workspace_id", "device_id", "batch_key", "row_index", "received_at", "extra_json", *ORIGIN_COLUMNS}
 
 
 def test_every_wire_key_has_an_arrow_type() -> None:

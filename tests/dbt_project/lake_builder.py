@@ -65,9 +65,9 @@ def _schema(**kinds: pa.DataType) -> pa.Schema:
     return pa.schema([pa.field(name, kind) for name, kind in kinds.items()])
 
 
-TEXT, COUNT = pa.string(), pa.int64()
+TEXT, COUNT, DAY = pa.string(), pa.int64(), pa.date32()
 EXPORTS = {
-    "workspaces": _schema(workspace_id=UUID, slug=TEXT, name=TEXT, plan=TEXT, time_zone=TEXT),
+    "workspaces": _schema(workspace_id=UUID, slug=TEXT, name=TEXT, plan=TEXT, time_zone=TEXT, retained_from=DAY),
     "projects": _schema(
         workspace_id=UUID, project=TEXT, display_name=TEXT, client_name=TEXT, first_seen_at=INSTANT,
         withheld_since=INSTANT, withheld_reason=TEXT, visibility_version=COUNT,
@@ -76,7 +76,10 @@ EXPORTS = {
         workspace_id=UUID, device_id=UUID, hostname=TEXT, display_name=TEXT, platform=TEXT, daemon_version=TEXT,
         paired_at=INSTANT, revoked_at=INSTANT,
     ),
-    "landed_files": _schema(file_seq=COUNT, workspace_id=UUID, path=TEXT, row_count=COUNT, sha256=TEXT),
+    "landed_files": _schema(
+        file_seq=COUNT, workspace_id=UUID, path=TEXT, origin_file_seq=COUNT, retained_from=DAY, row_count=COUNT,
+        sha256=TEXT,
+    ),
     "landed_batches": _schema(
         batch_key=UUID, batch_id=TEXT, workspace_id=UUID, device_id=UUID, file_seq=COUNT, received_at=INSTANT,
         received_count=COUNT, landed_count=COUNT, duplicate_count=COUNT, quarantined_count=COUNT,

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from pipelines.build_inputs import BuildInputs, Extent, ledger_digest, plan_build
-from pipelines.control_plane import LandedFileRow
 from pipelines.dbt_runner import DbtRun, NodeResult
 from pipelines.dbt_selection import affected_nodes, changed_sources
+from pipelines.landed_export import LandedFileRow
 from pipelines.publish import build_instant, new_build_id
 from pipelines.snapshot_cleanup import expired_builds
 
@@ -62,7 +62,7 @@ def test_a_changed_past_needs_a_full_build() -> None:
 
 
 def test_the_ledger_digest_ends_at_the_base() -> None:
-    files = [LandedFileRow(seq, f"{seq}.parquet", 1, f"{seq}" * 64) for seq in (1, 2, 3)]
+    files = [LandedFileRow(seq, 1, f"{seq}" * 64, None) for seq in (1, 2, 3)]
     assert ledger_digest(files, 2) == ledger_digest(files[:2], 9) != ledger_digest(files, 3)
 
 

@@ -95,6 +95,32 @@ def test_instants_and_the_data_as_of_are_utc(lake: Lake) -> None:
         assert (snapshot.max_file_seq, snapshot.rows_total) == (1, 120)
 
 
+def test_every_cursor_has_the_settings_of_its_snapshot(lake: Lake) -> None:
+    settings = "select current_setting('TimeZone'), current_setting('parquet_metadata_cache')"
+    assert ask(lake.home, settings) == [("UTC", True)]
+
+
+def test_sums_without_devices_are_those_with_them(lake: Lake) -> None:
+    by = "workspace_id, local_day, project, provider, model, spend_kind, withheld_reason"
+    sums = "sum(requests), sum(cost_priced_picousd), sum(input_tokens)"
+    with_devices = ask(lake.home, f"select {by}, {sums} from mart_spend_daily group by all order by all")
+    without = ask(lake.home, f"select {by}, {sums} from spend_daily_without_devices group by all order by all")
+    assert without == with_devices
+    assert len(without) == ask(lake.home, "select count(*) from spend_daily_without_devices")[0][0]
+
+
+def test_a_snapshot_of_an_earlier_release_answers_all_the_same(lake: Lake) -> None:
+    for path in lake.home.segments.glob("*.ids"):
+        path.unlink()
+    pointer = read_pointer(lake.home)
+    assert pointer is not None
+    with duckdb.connect(str(lake.home.marts / pointer.file)) as connection:
+        connection.execute("drop table spend_daily_without_devices")
+    found = ask(lake.home, "select count(*), count(distinct request_id) from request_ids")
+    assert found == [(120, 120)]
+    assert ask(lake.home, "select sum(requests) from spend_daily_without_devices") == [(120,)]
+
+
 def test_readers_during_swaps_never_see_two_builds_mixed(lake: Lake) -> None:
     """Eight readers while the pointer goes to and fro between a build of 120 rows and one of 121."""
     from pipelines.refresh import refresh

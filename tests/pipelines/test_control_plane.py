@@ -29,7 +29,7 @@ def test_exports_hold_what_the_warehouse_needs(peopled: Lake) -> None:
     peopled.project(peopled.acme, "atlas", archived_at_us=to_micros(NOON), display_name="Atlas ✈")
     peopled.project(peopled.acme, "borealis", over_ceiling=True, archived_at_us=5)
     peopled.land(peopled.acme, peopled.laptop, calls(3, "one"))
-    read = read_control_plane(peopled.engine, peopled.home)
+    read = read_control_plane(peopled.engine, peopled.home, NOON.date())
     write_control_plane(read, peopled.home)
     exported = {name: parquet.read_table(peopled.home.exports / f"{name}.parquet").to_pylist() for name in read.tables}
     atlas, borealis = [row for row in exported["projects"] if str(row["workspace_id"]) == peopled.acme]
@@ -55,7 +55,7 @@ def test_both_databases_give_equal_exports(home: Home, upgraded_sqlite: Path, po
         for slug in ("Zebra", "atlas-b", "atlas_a", "éclair"):
             lake.project(lake.acme, slug, over_ceiling=slug == "Zebra")
         lake.land(lake.acme, lake.laptop, calls(3, "one"))
-        read.append(read_control_plane(engine, home))
+        read.append(read_control_plane(engine, home, NOON.date()))
         engine.dispose()
     one, other = (plane.tables for plane in read)
     assert one.keys() == other.keys()
@@ -76,7 +76,7 @@ def test_everything_that_is_exported_leaves_a_trace(peopled: Lake) -> None:
 
 
 def test_equal_exports_are_not_written_again(peopled: Lake) -> None:
-    read = read_control_plane(peopled.engine, peopled.home)
+    read = read_control_plane(peopled.engine, peopled.home, NOON.date())
     before = [path.stat().st_ino for path in write_control_plane(read, peopled.home).values()]
     assert [path.stat().st_ino for path in write_control_plane(read, peopled.home).values()] == before
 
@@ -96,10 +96,11 @@ def test_the_withholding_rule(archived_at: int | None, over_ceiling: bool, expec
 
 def test_model_pairs_are_remembered_and_only_new_files_read(peopled: Lake) -> None:
     peopled.land(peopled.acme, peopled.laptop, [call("a"), call("b"), call("c", provider="xai", model="grok-4")])
-    landed = read_control_plane(peopled.engine, peopled.home).landed
+    landed = read_control_plane(peopled.engine, peopled.home, NOON.date()).landed
     pairs = [("anthropic", "claude-sonnet-4-5"), ("xai", "grok-4")]
     assert landed_pairs(peopled.home, landed) == pairs
-    (peopled.home.landing / landed[0].relative_path).unlink()
+    assert landed[0].stored is not None
+    (peopled.home.landing / landed[0].stored.relative_path).unlink()
     assert landed_pairs(peopled.home, landed) == pairs
     with pytest.raises(FileNotFoundError):
         landed_pairs(peopled.home, landed, afresh=True)

@@ -42,9 +42,9 @@ def test_the_code_location_loads_by_its_module_name(lake: Lake, monkeypatch: pyt
     sys.modules.pop("pipelines.definitions", None)
     definitions = importlib.import_module("pipelines.definitions").defs
     repository = definitions.get_repository_def()
-    assert [job.name for job in repository.get_all_jobs() if not job.name.startswith("__")] == ["refresh"]
+    assert [job.name for job in repository.get_all_jobs() if not job.name.startswith("__")] == ["compaction", "refresh"]
     assert {one.name for one in repository.sensor_defs} == {"ledger_grew"}
-    assert {one.name for one in repository.schedule_defs} == {"nightly_full_rebuild"}
+    assert {one.name for one in repository.schedule_defs} == {"nightly_full_rebuild", "hourly_compaction"}
 
 
 def test_the_sensor_fires_once_the_ledger_is_ahead_of_what_is_published(graph: dg.Definitions, lake: Lake) -> None:

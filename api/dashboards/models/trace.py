@@ -87,14 +87,17 @@ class BatchShown(Shape, kw_only=True, frozen=True):
 
 
 class FileShown(Shape, kw_only=True, frozen=True):
-    """The landed Parquet file that holds the request."""
+    """The landed Parquet file that brought the request, and where its rows lie now."""
 
     file_seq: Count
-    path: Annotated[str, Meta(description="Below the landing folder.")]
-    sha256: str
+    path: Annotated[str, Meta(description="Where it landed, below the landing folder.")]
+    sha256: Annotated[str, Meta(description="Digest of its bytes as they were acknowledged.")]
     row_number: Annotated[Count, Meta(description="Row in the file, from 0.")]
     row_count: Count
     committed_at: Instant
+    stored_path: Annotated[str, Meta(description="Where its rows lie now: the same, or a compacted file.")]
+    stored_sha256: Annotated[str, Meta(description="Digest of the file at stored_path.")]
+    compacted_at: Annotated[Instant | None, Meta(description="When its rows were moved; null while they lie at path.")]
     row_found: Annotated[bool, Meta(description="True when that row, read back for this answer, is this request.")]
 
 

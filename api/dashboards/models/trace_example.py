@@ -66,6 +66,9 @@ TRACE: Final[dict[str, Any]] = {
         "row_number": 17,
         "row_count": 42,
         "committed_at": "2026-03-08T14:03:31.090000Z",
+        "stored_path": "0c9e…/2026-03-08/compacted-77ab….parquet",
+        "stored_sha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+        "compacted_at": "2026-03-09T00:10:12.410000Z",
         "row_found": True,
     },
     "device": {

@@ -7,6 +7,7 @@ columns (`queries.requests`).
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,15 +51,37 @@ def rate_book_version(marts: Marts) -> str | None:
     return None if not rows or rows[0][0] is None else str(rows[0][0])
 
 
-def row_found(marts: Marts, path: Path, row_number: int, workspace_id: str, request_id: uuid.UUID) -> bool:
-    """Return whether row `row_number` of a landed file is this request of this workspace; False when unreadable."""
-    statement = """
-        select 1 from read_parquet($path, file_row_number = true)
-        where file_row_number = $row_number and request_id = $request_id and workspace_id = $workspace_id
+@dataclass(frozen=True)
+class Place:
+    """Where a row lies.
+
+    Attributes:
+        path: the file.
+        file_seq: the landing file it came from, when `path` is a compacted one; None when `path` is where it landed.
+        row_number: row in the landing file, from 0.
     """
+
+    path: Path
+    file_seq: int | None
+    row_number: int
+
+
+def row_found(marts: Marts, place: Place, workspace_id: str, request_id: uuid.UUID) -> bool:
+    """Return whether the row at a place is this request of this workspace; False when the file cannot be read."""
+    if place.file_seq is None:
+        at_place = "file_row_number = $row_number"
+        where: dict[str, Any] = {}
+    else:
+        at_place = "origin_file_seq = $file_seq and origin_row_number = $row_number"
+        where = {"file_seq": place.file_seq}
+    statement = f"""
+        select 1 from read_parquet($path, file_row_number = true)
+        where {at_place} and request_id = $request_id and workspace_id = $workspace_id
+    """  # noqa: S608 - constant text
     parameters = {
-        "path": str(path),
-        "row_number": row_number,
+        **where,
+        "path": str(place.path),
+        "row_number": place.row_number,
         "request_id": request_id,
         "workspace_id": uuid.UUID(workspace_id),
     }

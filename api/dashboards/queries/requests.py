@@ -6,16 +6,21 @@ not belong here: sums (`queries.spend`), which also tell which days hold any row
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import duckdb
+
 from api.dashboards.filters import Filters
 from api.dashboards.queries import conditions
-from api.dashboards.queries.marts import Marts
+from api.dashboards.queries.marts import Marts, Row
 from api.dashboards.search import Search
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -156,16 +161,32 @@ def one(marts: Marts, workspace_id: str, request_id: uuid.UUID) -> dict[str, Any
     """Return one request, withheld or not, with every column by name; None when the workspace has none such."""
     wanted: tuple[list[str], conditions.Parameters] = (["request_id = $request_id"], {"request_id": request_id})
     where, parameters = conditions.joined(conditions.workspace(workspace_id), wanted)
-    # When it was made tells which part of the files holds its columns; reading all of everybody's would be slow.
-    made = marts.rows(f"select requested_at from fct_requests where {where} limit 1", parameters)  # noqa: S608
-    if not made:
-        return None
     columns = f"*, {_PROVIDER_REQUEST_ID} as provider_request_id"
-    found = marts.records(
-        f"select {columns} from fct_requests where {where} and requested_at = $requested_at limit 1",  # noqa: S608
-        {**parameters, "requested_at": made[0][0]},
-    )
-    return found[0]
+    # When it was made tells which part of the files holds its columns; reading all of everybody's would be slow.
+    for instants in (_instants_in_lists(marts, request_id), _instants_in_facts(marts, where, parameters)):
+        for (requested_at,) in instants:
+            found = marts.records(
+                f"select {columns} from fct_requests where {where} and requested_at = $requested_at limit 1",  # noqa: S608
+                {**parameters, "requested_at": requested_at},
+            )
+            if found:
+                return found[0]
+    return None
+
+
+def _instants_in_lists(marts: Marts, request_id: uuid.UUID) -> Iterator[Row]:
+    """Yield when requests of this id were made, of whatever workspace, by the lists of ids."""
+    try:
+        yield from marts.rows(
+            "select distinct requested_at from request_ids where request_id = $request_id", {"request_id": request_id}
+        )
+    except duckdb.Error:
+        # The lists only make it quick: a damaged one must not hide a request.
+        _log.warning("a list of request ids cannot be read; the facts are searched instead", exc_info=True)
+
+
+def _instants_in_facts(marts: Marts, where: str, parameters: conditions.Parameters) -> Iterator[Row]:
+    yield from marts.rows(f"select requested_at from fct_requests where {where} limit 1", parameters)  # noqa: S608
 
 
 def row_of(columns: Mapping[str, Any]) -> RequestRow:

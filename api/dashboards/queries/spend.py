@@ -6,7 +6,7 @@ Belongs here: every total, series and ranking, all from `mart_spend_daily` (whol
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -14,9 +14,10 @@ from typing import Any, Final
 
 from api.dashboards.filters import Filters
 from api.dashboards.measures import NO_MONEY, NOTHING, TOKEN_MEASURES, M, Measures, Money, total
-from api.dashboards.periods import Span, local_day
+from api.dashboards.periods import Grain, Span, local_day
 from api.dashboards.queries import conditions
 from api.dashboards.queries.marts import Marts, Row
+from pipelines.lake.catalog import WITHOUT_DEVICES
 
 
 class By(StrEnum):
@@ -36,6 +37,8 @@ Key = tuple[Any, ...]
 """Values of the `By` columns: text for names and ids, `date` for DAY, aware UTC `datetime` for BUCKET."""
 
 _TABLES: Final = {"day": "marts.mart_spend_daily", "15min": "marts.mart_spend_15min"}
+# Summed over devices: a fraction of the rows, for whatever does not ask by device.
+_DAYS_WITHOUT_DEVICES: Final = WITHOUT_DEVICES
 _MONTHLY: Final = "marts.mart_spend_monthly"
 _MONEY_SUMS: Final = (
     "sum(requests), sum(unpriced_requests), sum(unrated_requests), sum(error_requests),"
@@ -67,12 +70,46 @@ def spend(marts: Marts, asking: Asking, span: Span, *by: By) -> dict[Key, Measur
     Returns:
         Sums by key; keys without a request are missing. Without columns the one key is `()`.
     """
-    return _sums(marts, asking, _TABLES[span.grain], conditions.rollup_span(span), _columns(span, by), NOTHING)
+    table = _table(asking, span.grain, by)
+    return _sums(marts, asking, table, conditions.rollup_span(span), _columns(span, by), NOTHING)
 
 
 def money(marts: Marts, asking: Asking, span: Span, *by: By) -> dict[Key, Money]:
     """Return what `spend` does, without tokens: half the work."""
-    return _sums(marts, asking, _TABLES[span.grain], conditions.rollup_span(span), _columns(span, by), NO_MONEY)
+    table = _table(asking, span.grain, by)
+    return _sums(marts, asking, table, conditions.rollup_span(span), _columns(span, by), NO_MONEY)
+
+
+def spend_by_each(marts: Marts, asking: Asking, span: Span, *groupings: tuple[By, ...]) -> list[dict[Key, Measures]]:
+    """Return what `spend` does for each of several groupings, reading the roll-up once.
+
+    Args:
+        marts: the snapshot.
+        asking: whose sums.
+        span: of when.
+        groupings: one tuple of columns per answer.
+    """
+    asked = list(dict.fromkeys(column for by in groupings for column in by))
+    stored = dict(_columns(span, asked))
+    names = list(dict.fromkeys(stored.values()))
+    where, parameters = _conditions(asking, conditions.rollup_span(span))
+    sets = [[stored[column] for column in by] for by in groupings]
+    grouped = ", ".join(f"({', '.join(['spend_kind', *one])})" for one in sets)
+    statement = (
+        f"select grouping({', '.join(names)}), spend_kind, {', '.join(names)}, {_MONEY_SUMS}, {_TOKEN_SUMS}"  # noqa: S608 - fixed fragments
+        f" from {_table(asking, span.grain, asked)} where {where} group by grouping sets ({grouped})"
+    )
+    # Of each set, DuckDB tells which columns it leaves out, the first one as the highest bit.
+    absent = [sum(1 << (len(names) - 1 - at) for at, name in enumerate(names) if name not in one) for one in sets]
+    found: list[dict[Key, list[Measures]]] = [{} for _ in sets]
+    for left_out, kind, *row in marts.rows(statement, parameters):
+        values, sums = dict(zip(names, row, strict=False)), tuple(row[len(names) :])
+        measured = Measures(*_money(kind, sums), *sums[_MONEY_COLUMNS:])
+        for number, mask in enumerate(absent):
+            if mask == left_out:
+                key = tuple(_value(column, values[stored[column]], asking.time_zone) for column in groupings[number])
+                found[number].setdefault(key, []).append(measured)
+    return [{key: total(parts, NOTHING) for key, parts in one.items()} for one in found]
 
 
 def money_by_month(marts: Marts, asking: Asking, first: date, last: date) -> dict[date, Money]:
@@ -85,6 +122,13 @@ def money_by_month(marts: Marts, asking: Asking, first: date, last: date) -> dic
     return {month: sums for (month,), sums in found.items()}
 
 
+def _table(asking: Asking, grain: Grain, by: Sequence[By] = ()) -> str:
+    """Return the smallest roll-up that can answer."""
+    if grain == "day" and By.DEVICE not in by and not asking.filters.devices:
+        return _DAYS_WITHOUT_DEVICES
+    return _TABLES[grain]
+
+
 def _columns(span: Span, by: Sequence[By]) -> list[tuple[By, By]]:
     """Return each asked column with the one of the roll-up it is made from."""
     return [(column, By.BUCKET if column is By.DAY and span.grain == "15min" else column) for column in by]
@@ -94,12 +138,7 @@ def _sums(
     marts: Marts, asking: Asking, table: str, when: _Condition, columns: Sequence[tuple[By, By]], nothing: M
 ) -> dict[Key, M]:
     names = ", ".join(["spend_kind", *(stored for _, stored in columns)])
-    where, parameters = conditions.joined(
-        conditions.workspace(asking.workspace_id),
-        when,
-        conditions.rail(asking.filters),
-        ([conditions.VISIBLE], {}),
-    )
+    where, parameters = _conditions(asking, when)
     sums = f"{_MONEY_SUMS}, {_TOKEN_SUMS}" if isinstance(nothing, Measures) else _MONEY_SUMS
     statement = f"select {names}, {sums} from {table} where {where} group by {names}"  # noqa: S608 - fixed fragments
     found: dict[Key, list[M]] = {}
@@ -109,6 +148,15 @@ def _sums(
         measured = type(nothing)(*_money(row[0], row[1 + len(columns) :]), *row[1 + len(columns) + _MONEY_COLUMNS :])
         found.setdefault(key, []).append(measured)
     return {key: total(parts, nothing) for key, parts in found.items()}
+
+
+def _conditions(asking: Asking, when: _Condition) -> tuple[str, conditions.Parameters]:
+    return conditions.joined(
+        conditions.workspace(asking.workspace_id),
+        when,
+        conditions.rail(asking.filters),
+        ([conditions.VISIBLE], {}),
+    )
 
 
 def _money(kind: str, sums: Row) -> tuple[int, ...]:
@@ -147,7 +195,7 @@ def withheld(marts: Marts, asking: Asking, span: Span) -> list[WithheldRows]:
         (["withheld_reason is not null"], {}),
     )
     statement = f"""
-        select project, withheld_reason, sum(requests) from {_TABLES[span.grain]}
+        select project, withheld_reason, sum(requests) from {_table(asking, span.grain)}
         where {where} group by project, withheld_reason order by project, withheld_reason
     """  # noqa: S608 - fixed fragments
     return [WithheldRows(*row) for row in marts.rows(statement, parameters)]
@@ -158,13 +206,13 @@ def last_active_days(marts: Marts, asking: Asking) -> dict[str, date]:
     where, parameters = conditions.joined(
         conditions.workspace(asking.workspace_id), conditions.rail(asking.filters), ([conditions.VISIBLE], {})
     )
-    statement = f"select project, max(local_day) from {_TABLES['day']} where {where} group by project"  # noqa: S608
+    statement = f"select project, max(local_day) from {_table(asking, 'day')} where {where} group by project"  # noqa: S608
     return dict(marts.rows(statement, parameters))
 
 
 def days_with_requests(marts: Marts, asking: Asking, span: Span) -> list[tuple[date, int]]:
     """Return (local day, visible requests) of a span of whole days, newest first: an index into the facts."""
-    return _counts(marts, asking, _TABLES["day"], By.DAY, conditions.rollup_span(span))
+    return _counts(marts, asking, _table(asking, "day"), By.DAY, conditions.rollup_span(span))
 
 
 def buckets_with_requests(
@@ -176,12 +224,7 @@ def buckets_with_requests(
 
 
 def _counts(marts: Marts, asking: Asking, table: str, column: By, when: _Condition) -> list[tuple[Any, int]]:
-    where, parameters = conditions.joined(
-        conditions.workspace(asking.workspace_id),
-        when,
-        conditions.rail(asking.filters),
-        ([conditions.VISIBLE], {}),
-    )
+    where, parameters = _conditions(asking, when)
     statement = f"""
         select {column}, sum(requests) from {table} where {where}
         group by {column} having sum(requests) > 0 order by {column} desc
@@ -191,16 +234,16 @@ def _counts(marts: Marts, asking: Asking, table: str, column: By, when: _Conditi
 
 def distinct(marts: Marts, workspace_id: str, *by: By) -> list[Key]:
     """Return every visible combination of the given columns, over all time, in order."""
-    names = ", ".join(by)
+    names, table = ", ".join(by), _TABLES["day"] if By.DEVICE in by else _DAYS_WITHOUT_DEVICES
     where, parameters = conditions.joined(conditions.workspace(workspace_id), ([conditions.VISIBLE], {}))
-    statement = f"select distinct {names} from {_TABLES['day']} where {where} order by {names}"  # noqa: S608
+    statement = f"select distinct {names} from {table} where {where} order by {names}"  # noqa: S608
     return [
         tuple(_value(column, value, "UTC") for column, value in zip(by, row, strict=True))
         for row in marts.rows(statement, parameters)
     ]
 
 
-def folded(sums: dict[Key, Money], position: int) -> dict[Any, Money]:
+def folded(sums: Mapping[Key, Money], position: int) -> dict[Any, Money]:
     """Return the sums by one part of their keys."""
     groups: dict[Any, list[Money]] = {}
     for key, part in sums.items():

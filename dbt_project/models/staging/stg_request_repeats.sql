@@ -8,7 +8,9 @@
 
 with
 
-files as (select * from {{ ref('stg_landed_files') }}),
+files as (
+    {{ files_to_read() }}
+),
 
 -- Read three times for different columns; materialized it would be held whole.
 requests as not materialized (select * from {{ ref('stg_requests') }}),
@@ -19,30 +21,34 @@ landed as (select * from {{ source('landing', 'requests') }}),
 repeat_positions as (
     select
         files.file_seq,
-        landed.file_row_number,
-        landed.filename
+        {{ landed_row_number() }} as file_row_number,
+        landed.filename,
+        landed.file_row_number as stored_row_number
     from {{ source('landing', 'requests') }} as landed
-    inner join files on landed.filename = files.path
+    inner join files
+        on
+            {{ is_row_of_file() }}
+            and {{ is_retained() }}
     where
         not exists (
             select 1
             from requests
             where
                 requests.file_seq = files.file_seq
-                and requests.file_row_number = landed.file_row_number
+                and requests.file_row_number = {{ landed_row_number() }}
                 and requests.file_seq > {{ since_file_seq() }}
         )
 ),
 
 repeated as (
     select
-        landed.*,
+        landed.* replace (repeat_positions.file_row_number as file_row_number),
         repeat_positions.file_seq
     from landed
     inner join repeat_positions
         on
             landed.filename = repeat_positions.filename
-            and landed.file_row_number = repeat_positions.file_row_number
+            and landed.file_row_number = repeat_positions.stored_row_number
 ),
 
 later_copies as (

@@ -8,7 +8,9 @@
 
 with
 
-files as (select * from {{ ref('stg_landed_files') }}),
+files as (
+    {{ files_to_read() }}
+),
 
 landed as (select * from {{ source('landing', 'requests') }}),
 
@@ -18,10 +20,13 @@ landed_keys as not materialized (
         landed.workspace_id,
         landed.request_id,
         files.file_seq,
-        landed.file_row_number,
+        {{ landed_row_number() }} as file_row_number,
         hash(landed.workspace_id, landed.request_id) as key_hash
     from {{ source('landing', 'requests') }} as landed
-    inner join files on landed.filename = files.path
+    inner join files
+        on
+            {{ is_row_of_file() }}
+            and {{ is_retained() }}
 ),
 
 crowded_hashes as (
@@ -65,17 +70,20 @@ later_copies as (
 
 first_copies as (
     select
-        landed.*,
+        landed.* replace ({{ landed_row_number() }} as file_row_number),
         files.file_seq
     from landed
-    inner join files on landed.filename = files.path
+    inner join files
+        on
+            {{ is_row_of_file() }}
+            and {{ is_retained() }}
     where
         not exists (
             select 1
             from later_copies
             where
                 later_copies.file_seq = files.file_seq
-                and later_copies.file_row_number = landed.file_row_number
+                and later_copies.file_row_number = {{ landed_row_number() }}
         )
 ),
 

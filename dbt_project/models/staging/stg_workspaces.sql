@@ -8,7 +8,8 @@ final as (
         slug,
         name,
         plan,
-        time_zone
+        time_zone,
+        cast(retained_from as date) as retained_from
     from workspaces
 )
 

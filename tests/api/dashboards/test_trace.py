@@ -59,6 +59,9 @@ def test_every_number_leads_to_where_it_comes_from(world: World):
         "row_number": row["file_row_number"],
         "row_count": 700,
         "committed_at": "2026-04-07T03:09:30Z",
+        "stored_path": landing_path("acme"),
+        "stored_sha256": "ab" * 32,
+        "compacted_at": None,
         "row_found": True,
     }
     assert [one["device_id"] for one in shown["also_seen_from"]] == [device_id("acme", 2)]

@@ -92,6 +92,7 @@ class World:
     def close(self) -> None:
         self.client.close()
         self.app.state.snapshots.close()
+        self.app.state.recent_answers.close()
         self.engine.dispose()
 
 

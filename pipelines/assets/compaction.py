@@ -1,0 +1,73 @@
+"""Compaction and retention in Dagster: an asset, a job and its schedule.
+
+Belongs here: thin shells, and telling the history what the refresher's own upkeep did. Does not belong here: the work
+(`pipelines.compaction`).
+"""
+
+from typing import Any, Final
+
+from pipelines.run_history import run_history  # first: it switches Dagster's telemetry off
+
+# isort: split
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from pipelines.assets.keys import COMPACTED_FILES, LANDED_REQUESTS, LEDGER
+from pipelines.compaction import CompactionResult, compact
+from pipelines.lake.clock import SystemClock
+from pipelines.lake.database import open_database
+from pipelines.lake.paths import Home
+
+COMPACTION_JOB: Final = "compaction"
+
+
+def compacted_files(home: Home) -> dg.AssetsDefinition:
+    """Return the asset of a home's compacted files."""
+
+    @dg.asset(
+        key=COMPACTED_FILES,
+        deps=[LEDGER, LANDED_REQUESTS],
+        group_name="landing",
+        description="Landed files merged by size and day, and days past retention let go of. One row per landed row.",
+    )
+    def compact_landed_files(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        engine = open_database(home.database_url)
+        try:
+            result = compact(home, engine, SystemClock(), progress=context.log.info)
+        finally:
+            engine.dispose()
+        if result.damaged:
+            raise dg.Failure("; ".join(result.damaged), metadata=_metadata(result), allow_retries=False)
+        return dg.MaterializeResult(metadata=_metadata(result))
+
+    return compact_landed_files
+
+
+def hourly_compaction(job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    """Return the schedule that compacts, every hour, for those who do not run the refresher."""
+    return dg.ScheduleDefinition(
+        name="hourly_compaction",
+        job=job,
+        cron_schedule="15 * * * *",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+
+
+def report_compaction(home: Home, result: CompactionResult) -> None:
+    """Write into the home's history what was compacted outside a run."""
+    materialization = dg.AssetMaterialization(COMPACTED_FILES, metadata=_metadata(result))
+    run_history(home).report_runless_asset_event(materialization)
+
+
+def _metadata(result: CompactionResult) -> dict[str, Any]:
+    return {
+        "merges": result.merges,
+        "files_before": result.files_before,
+        "files_after": result.files_after,
+        "rows": result.rows,
+        "bytes_before": result.bytes_before,
+        "bytes_after": result.bytes_after,
+        "days_dropped": result.days_dropped,
+        "files_deleted": len(result.deleted),
+        "damaged": result.damaged,
+    }

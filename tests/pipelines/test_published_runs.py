@@ -1,0 +1,77 @@
+"""A build of many rows becomes several segments, one after the other in time, and loses none."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import duckdb
+import pytest
+
+from api.dashboards.queries.marts import Marts
+from api.dashboards.queries.requests import one
+from pipelines import publish
+from pipelines.lake.catalog import SnapshotReader
+from pipelines.publish import Publication, PublishError, new_build_id, newest_build_id
+from tests.pipelines.lake_builder import Lake, named_id
+from tests.pipelines.published import ask
+
+
+def publication(lake: Lake) -> Publication:
+    now = lake.clock.now()
+    return Publication(new_build_id(now, newest_build_id(lake.home)), now, (), 0, 1, "book")
+
+
+@pytest.mark.parametrize("at_once", [1, 45, 10_000])
+def test_runs_of_days_hold_every_row_once(lake: Lake, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr(publish, "_ROWS_SORTED_AT_ONCE", at_once)
+    monkeypatch.setattr("pipelines.segments.SEGMENTS_PER_TIER", 100)
+    published = publish.publish(lake.home, lake.home.warehouse, publication(lake))
+    assert (published.rows_new, published.rows_total) == (120, 120)
+    assert ask(lake.home, "select count(*), count(distinct request_id) from fct_requests") == [(120, 120)]
+    segments = ask(lake.home, "select count(*) from segments")[0][0]
+    assert (segments > 1) == (at_once < 120)
+
+
+def test_sums_that_fit_eight_bytes_are_published_in_eight(lake: Lake) -> None:
+    kinds = dict(
+        ask(
+            lake.home, "select column_name, column_type from (describe mart_spend_daily) where column_name = 'requests'"
+        )
+    )
+    assert kinds == {"requests": "BIGINT"}
+
+
+def test_sums_that_do_not_fit_are_published_whole(lake: Lake) -> None:
+    huge = 2**64
+    with duckdb.connect(str(lake.home.warehouse)) as warehouse:
+        warehouse.execute(f"update mart_spend_daily set cost_priced_picousd = {huge}")
+    publish.publish(lake.home, lake.home.warehouse, publication(lake))
+    assert ask(lake.home, "select max(cost_priced_picousd) from mart_spend_daily") == [(huge,)]
+
+
+def test_a_lost_row_is_still_noticed(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = publish._new_rows
+    monkeypatch.setattr(publish, "_ROWS_SORTED_AT_ONCE", 10)
+    monkeypatch.setattr(publish, "_new_rows", lambda *given: runs(*given)[1:])
+    with pytest.raises(PublishError, match="requests"):
+        publish.publish(lake.home, lake.home.warehouse, publication(lake))
+
+
+@pytest.mark.parametrize("lists", ["whole", "damaged", "missing"])
+def test_a_request_is_found_by_id_whatever_became_of_the_lists(lake: Lake, lists: str) -> None:
+    for path in lake.home.segments.glob("*.ids"):
+        if lists == "damaged":
+            path.write_bytes(b"not a list")
+        if lists == "missing":
+            path.unlink()
+    reader = SnapshotReader(lake.home)
+    snapshot = reader.current()
+    assert snapshot is not None
+    with snapshot:
+        marts = Marts(snapshot)
+        found = one(marts, lake.acme, UUID(named_id("request first7")))
+        assert found is not None
+        assert found["input_tokens"] == 1007
+        assert one(marts, lake.acme, UUID(named_id("request nobody made"))) is None
+        assert one(marts, named_id("workspace beta"), UUID(named_id("request first7"))) is None
+    reader.close()
