@@ -28,7 +28,7 @@ from tests.faults.cloud_under_test import Cloud, fresh_home
 _log = logging.getLogger(__name__)
 
 # The first example is Hypothesis' simplest and costs next to nothing.
-EXAMPLES = {"sqlite": 3, "postgres": 2}
+EXAMPLES = {"sqlite": 2, "postgres": 2}
 STEPS = 30
 LONGER = 50
 

@@ -119,5 +119,7 @@ def test_money_is_in_integers(story: Story) -> None:
         "select distinct table_name, column_name, data_type from duckdb_columns()"
         " where column_name like '%cost_%' and database_name = 'marts'"
     )
-    assert {kind for _, _, kind in kinds} == {"HUGEINT"}
+    # Sums are stored as narrow as they fit; either way they are whole numbers.
+    assert {kind for _, _, kind in kinds} <= {"BIGINT", "HUGEINT"}
+    assert kinds
     assert {kind for name, kind, *_ in story.ask("describe fct_requests") if "cost_" in name} == {"BIGINT"}
