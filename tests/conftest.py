@@ -41,6 +41,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # Few tests of minutes first, many of milliseconds last: the last worker to end should not be alone for long.
+    items.sort(key=lambda item: item.nodeid.split("/")[1] not in ("faults", "e2e", "benchmarks"))
     if config.getoption("--long"):
         return
     long = [item for item in items if "long" in item.keywords]
