@@ -23,7 +23,7 @@ from api.dashboards.overview import sync_shown
 from api.dashboards.periods import RangeName
 from api.dashboards.queries.dimensions import model_names
 from api.dashboards.queries.spend import By, distinct
-from api.dashboards.shown import answer_fields, ranked, spend_fields
+from api.dashboards.shown import answer_fields, name_order, ranked, spend_fields
 from api.dashboards.view import View
 from api.db.models import Device
 from api.devices import device_state
@@ -35,7 +35,8 @@ def device_list(view: View, found: Sequence[Device]) -> DevicesAnswer:
     by_device = view.money(By.DEVICE)
     spent = total(by_device.values(), NO_MONEY).metered_millicents
     known = {device.id: device for device in found}
-    shown = ranked({device: by_device.get((device,), NO_MONEY) for device in known})
+    names = {device.id: device_name(device) for device in found}
+    shown = ranked({device: by_device.get((device,), NO_MONEY) for device in known}, names)
     wanted = set(view.filters.devices) or set(known)
     return DevicesAnswer(
         **answer_fields(view),
@@ -66,7 +67,10 @@ def filter_values(view: View) -> FilterValuesAnswer:
         ],
         devices=[
             DeviceValue(device_id=device, name=named.get(device))
-            for (device,) in distinct(view.marts, view.workspace_id, By.DEVICE)
+            for (device,) in sorted(
+                distinct(view.marts, view.workspace_id, By.DEVICE),
+                key=lambda one: name_order(named.get(one[0]), one[0]),
+            )
         ],
     )
 

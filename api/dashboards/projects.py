@@ -172,7 +172,7 @@ def _by_device(view: View, spent: int) -> list[DeviceShare]:
     week_before = view.money(By.DEVICE, span=days_span(end - 2 * WEEK, end - WEEK, view.time_zone))
     names = device_names(view.engine, view.workspace_id)
     seen: Iterable[str] = {key[0] for sums in (current, week, week_before) for key in sums}
-    shown = ranked({device: current.get((device,), NO_MONEY) for device in seen})
+    shown = ranked({device: current.get((device,), NO_MONEY) for device in seen}, names)
 
     def share(device: str, sums: Money) -> DeviceShare:
         this = week.get((device,), NO_MONEY).metered_millicents

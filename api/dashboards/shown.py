@@ -131,9 +131,20 @@ def filters_shown(filters: Filters) -> FiltersShown:
     )
 
 
-def ranked(sums: Mapping[K, M]) -> list[tuple[K, M]]:
-    """Return sums by metered spend, then requests, largest first, then by key."""
-    return sorted(sums.items(), key=lambda item: (-item[1].metered_millicents, -item[1].requests, str(item[0])))
+def ranked(sums: Mapping[K, M], names: Mapping[K, str | None] | None = None) -> list[tuple[K, M]]:
+    """Return sums by metered spend, then requests, largest first, then by name where there is one, then by key."""
+    names = names or {}
+
+    def place(item: tuple[K, M]) -> tuple[int, int, tuple[str, str]]:
+        key, sums_of_key = item
+        return -sums_of_key.metered_millicents, -sums_of_key.requests, name_order(names.get(key), str(key))
+
+    return sorted(sums.items(), key=place)
+
+
+def name_order(name: str | None, key: str) -> tuple[str, str]:
+    """Return what to sort by so that people find a name: ids are random and say nothing to them."""
+    return (name or "").casefold(), key
 
 
 def listed_days(span: Span, today: date, with_requests: Iterable[date]) -> list[date]:

@@ -29,7 +29,7 @@ from api.dashboards.queries import provenance
 from api.dashboards.queries import requests as request_queries
 from api.dashboards.rate_lookup import RATE_COLUMN_OF_KIND, find_rate
 from api.dashboards.requests import shown_fields
-from api.dashboards.shown import build_fields
+from api.dashboards.shown import build_fields, name_order
 from api.dashboards.view import View, shown_instant
 from api.db.models import Device
 from api.errors import Refused, not_found
@@ -65,10 +65,13 @@ def trace(view: View, home: Home, request_id: str) -> TraceAnswer:
         batch=_batch(view, row),
         file=_file(view, home, row, key),
         device=_device(known.get(str(row["device_id"]))),
-        also_seen_from=[
-            Sighting(device_id=device, name=device_name(known[device]) if device in known else None)
-            for device in provenance.other_devices(view.marts, view.workspace_id, key)
-        ],
+        also_seen_from=sorted(
+            (
+                Sighting(device_id=device, name=device_name(known[device]) if device in known else None)
+                for device in provenance.other_devices(view.marts, view.workspace_id, key)
+            ),
+            key=lambda sighting: name_order(sighting.name, sighting.device_id),
+        ),
         conflicts=[_conflict(found) for found in provenance.conflicts(view.marts, view.workspace_id, key)],
     )
 

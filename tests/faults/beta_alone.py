@@ -65,3 +65,11 @@ class BetaDiary:
         for device in DEVICES:
             content = content.replace(cloud.device_ids[BETA, device].encode(), device.encode())
         return content.replace(cloud.ids[BETA].encode(), b"beta")
+
+
+def parting(one: bytes, other: bytes, *, context: int = 200) -> tuple[bytes, bytes]:
+    """Return where two unequal answers part, with some bytes around: whole answers are too long to read."""
+    pairs = enumerate(zip(one, other, strict=False))
+    common = next((at for at, (mine, its) in pairs if mine != its), min(len(one), len(other)))
+    around = slice(max(0, common - context), common + context)
+    return one[around], other[around]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from pipelines.verify import verify
-from tests.faults.beta_alone import BetaDiary
+from tests.faults.beta_alone import BetaDiary, parting
 from tests.faults.cloud_records import IDS, POISON, VARIANTS, made
 from tests.faults.cloud_under_test import DEVICES, SLUGS, Cloud, csv_totals, millicents, totals
 from tests.faults.ledger_model import WorkspaceModel, sums_by_project, sums_of
@@ -265,5 +265,6 @@ class CloudMachine(RuleBasedStateMachine):
         self.diary.replay(self.cloud)
         self.cloud.refresh()
         alone = self.diary.answers(self.cloud)
-        assert {page: alone[page] for page in alone if alone[page] != with_acme[page]} == {}, with_acme
+        differing = {page: parting(alone[page], with_acme[page]) for page in alone if alone[page] != with_acme[page]}
+        assert not differing, differing
         self.budget.count("replays of beta alone")

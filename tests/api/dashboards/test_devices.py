@@ -73,6 +73,14 @@ def test_filters_offer_every_value_with_visible_requests(world: World):
     }
 
 
+def test_devices_are_listed_by_name_where_nothing_else_sets_them_apart(world: World):
+    """Ids are drawn at random: their order would differ between two installations with the same story."""
+    by_name = ["=Ada's laptop", "host-1", "host-2"]
+    idle = world.json("acme/devices", **{"range": "custom", "from": "2020-01-01", "to": "2020-01-02"})
+    assert [item["name"] for item in idle["devices"]] == by_name
+    assert [item["name"] for item in world.json("acme/filters")["devices"]] == by_name
+
+
 def test_filters_of_a_workspace_without_rows_are_empty(world: World):
     answer = world.json("empty/filters")
     assert (answer["providers"], answer["models"], answer["projects"], answer["devices"]) == ([], [], [], [])
