@@ -20,7 +20,7 @@ from fastapi import Depends, Path, Request
 from sqlalchemy import Engine, RowMapping, bindparam, or_, select, update
 
 from api.db.models import ApiKey, Device, PairingSession, PairingStatus, Plan, RevokedReason, SyncToken, Workspace
-from api.db.session import reading, transaction
+from api.db.session import transaction
 from api.errors import Refused, unauthorised, workspace_not_found
 from api.tokens import SecretKind, bearer_secret, secret_digest
 from daemon.wire.errors import TOKEN_REVOKED, TOKEN_UNKNOWN, WORKSPACE_DELETED
@@ -188,23 +188,25 @@ def _device(row: RowMapping) -> AuthenticatedDevice:
     )
 
 
-def _find_key(engine: Engine, key: str) -> RowMapping | None:
-    query = (
-        select(
-            ApiKey.id.label("key_id"),
-            ApiKey.last_used_at_us,
-            Workspace.id.label("workspace_id"),
-            Workspace.slug,
-            Workspace.name,
-            Workspace.plan,
-            Workspace.time_zone,
-            Workspace.deletion_requested_at_us,
-        )
-        .join(Workspace, Workspace.id == ApiKey.workspace_id)
-        .where(ApiKey.key_sha256 == secret_digest(key), ApiKey.revoked_at_us.is_(None))
+_KEY: Final = (
+    select(
+        ApiKey.id.label("key_id"),
+        ApiKey.last_used_at_us,
+        Workspace.id.label("workspace_id"),
+        Workspace.slug,
+        Workspace.name,
+        Workspace.plan,
+        Workspace.time_zone,
+        Workspace.deletion_requested_at_us,
     )
-    with reading(engine) as session:
-        return session.execute(query).mappings().one_or_none()
+    .join(Workspace, Workspace.id == ApiKey.workspace_id)
+    .where(ApiKey.key_sha256 == bindparam("digest"), ApiKey.revoked_at_us.is_(None))
+)
+
+
+def _find_key(engine: Engine, key: str) -> RowMapping | None:
+    with engine.connect().execution_options(read_only=True) as connection:
+        return connection.execute(_KEY, {"digest": secret_digest(key)}).mappings().one_or_none()
 
 
 def _note_first_use(engine: Engine, token_id: str, device_id: str, now_us: int) -> None:

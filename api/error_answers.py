@@ -20,6 +20,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from api.answers import json_answer
 from api.errors import Refused
@@ -54,6 +55,7 @@ def install_error_answers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid_parameters)
     for fault in (OperationalError, InterfaceError, PoolTimeoutError):
         app.add_exception_handler(fault, _database_unavailable)
+    app.add_exception_handler(ClientDisconnect, _hung_up)
     app.add_exception_handler(Exception, _internal_error)
 
 
@@ -81,6 +83,17 @@ def _invalid_parameters(_request: Request, error: Exception) -> Response:
 def _database_unavailable(_request: Request, error: Exception) -> Response:
     logger.error("the app database is not available: %s", type(error).__name__, exc_info=error)
     return unavailable()
+
+
+def _hung_up(request: Request, _error: Exception) -> Response:
+    # A laptop that went to sleep, or its network did: it will send again, and nobody reads this answer.
+    logger.info("a client hung up before its body was whole: %s %s", request.method, _route(request))
+    return error_answer(400, "body_incomplete", "The body is not whole.")
+
+
+def _route(request: Request) -> str:
+    """Return the path as the server declares it; what callers put into theirs is not for a log."""
+    return str(getattr(request.scope.get("route"), "path", "a path of no route"))
 
 
 def _internal_error(_request: Request, _error: Exception) -> Response:

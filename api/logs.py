@@ -5,23 +5,36 @@ Belongs here: the logging configuration. Does not belong here: what is logged.
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import Any, Final
 
+import click
+
 LOG_LEVEL_VARIABLE: Final = "HALTON_LOG_LEVEL"
+LOG_LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 
 
-def log_settings(default_level: str = "INFO") -> dict[str, Any]:
-    """Return a `logging.config` dictionary; `$HALTON_LOG_LEVEL` decides the level when it names one."""
-    level = os.environ.get(LOG_LEVEL_VARIABLE, "").upper()
-    known = level in logging.getLevelNamesMapping()
+class UnknownLogLevel(click.ClickException):
+    """`$HALTON_LOG_LEVEL` names no level; a command that meets it says so and exits with 2, as for a wrong option."""
+
+    exit_code = 2
+
+
+def log_settings() -> dict[str, Any]:
+    """Return a `logging.config` dictionary; `$HALTON_LOG_LEVEL` decides the level (default: info).
+
+    Raises:
+        UnknownLogLevel: it is set to something else than a level.
+    """
+    level = os.environ.get(LOG_LEVEL_VARIABLE) or "info"
+    if level.lower() not in LOG_LEVELS:
+        raise UnknownLogLevel(f"{LOG_LEVEL_VARIABLE} is {level[:40]!r}; it must be one of {', '.join(LOG_LEVELS)}.")
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
-        "root": {"handlers": ["stderr"], "level": level if known else default_level},
+        "root": {"handlers": ["stderr"], "level": level.upper()},
         # Alembic tells at every start that it knows its dialect, httpx every call.
         "loggers": {"alembic": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
     }

@@ -21,6 +21,7 @@ from pipelines.lake.clock import Clock
 from pipelines.lake.paths import Home
 from pipelines.publish import Published, PublishError
 from pipelines.refresh_lock import refresh_lock
+from pipelines.row_file_upkeep import write_small_row_files
 
 _Answer = TypeVar("_Answer")
 
@@ -74,6 +75,7 @@ def refresh(home: Home, engine: Engine, clock: Clock, full: bool = False) -> Ref
             # A database that is down, a full disk, a broken file: the first line says it, the cause says the rest.
             reason = next(iter(str(fault).splitlines()), "")
             raise RefreshFailed(f"{type(fault).__name__}: {reason}") from fault
+        write_small_row_files(home)
     seconds = perf_counter() - started
     return RefreshResult(published.build_id, published.rows_new, published.rows_total, seconds)
 

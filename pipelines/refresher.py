@@ -1,8 +1,8 @@
 """The long-lived loop that keeps the marts fresh: `python -m pipelines.refresher --home DIR`.
 
 Belongs here: noticing changes, pacing, backing off after a failure, and stopping cleanly. Does not belong here: a
-refresh itself (`pipelines.refresh`), compaction and retention (`pipelines.compaction.upkeep`), which go on a slice at a
-time whenever there is nothing to refresh.
+refresh itself (`pipelines.refresh`), row files (`pipelines.row_file_upkeep`), compaction and retention
+(`pipelines.compaction.upkeep`), which go on a slice at a time whenever there is nothing to refresh.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from pipelines.lake.database import open_database
 from pipelines.lake.paths import Home
 from pipelines.ledger_watch import Trace, database_trace
 from pipelines.refresh import RefreshFailed, refresh
+from pipelines.row_file_upkeep import RowFileUpkeep
 
 _log = logging.getLogger(__name__)
 
@@ -89,12 +90,13 @@ def keep_fresh(home: Home, engine: Engine, clock: Clock, stop: threading.Event) 
         clock: paces the loop.
         stop: ends it between two refreshes.
     """
-    pace, upkeep = Pace(), Upkeep(home, engine, clock)
+    pace, upkeep, row_files = Pace(), Upkeep(home, engine, clock), RowFileUpkeep(home, clock)
     while not stop.is_set():
         _one_round(home, engine, clock, pace)
         # Refreshed or not, new rows are looked for again after every slice of upkeep.
-        more = upkeep.step()
+        more = row_files.step() or upkeep.step()
         stop.wait(0 if more else POLL_SECONDS)
+    row_files.close()
     upkeep.close()
 
 

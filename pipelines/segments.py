@@ -1,8 +1,8 @@
 """Segments: the facts as immutable Parquet files, named by what is in them.
 
-Belongs here: writing new rows as a segment with the list of its ids beside it, and merging small segments so that their
-number stays bounded. Does not belong here: which segments make up a build (`pipelines.publish`) and reading them
-(`pipelines.lake.catalog`).
+Belongs here: writing new rows as a segment, and merging small segments so that their number stays bounded. Does not
+belong here: which segments make up a build (`pipelines.publish`), reading them (`pipelines.lake.catalog`), and the row
+files beside them (`pipelines.row_files`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import duckdb
 import msgspec
 
 from pipelines.durable_files import move_durably, sha256_of_file, temporary_beside
-from pipelines.lake.catalog import ids_name, quoted
+from pipelines.lake.catalog import quoted
 from pipelines.lake.paths import Home
 
 SMALLEST_TIER_ROWS: Final = 8_192
@@ -26,7 +26,6 @@ NEVER_MERGED_ROWS: Final = SMALLEST_TIER_ROWS * TIER_FACTOR**2
 """A segment this large (about 40 MB) stays as it is: sorting more at once would need the disk."""
 _ROW_GROUP_ROWS: Final = 32_768
 """One request with all its columns costs the decoding of one row group."""
-_IDS_ROW_GROUP_ROWS: Final = 8_192
 
 # A stable order: equal rows give equal bytes, and a workspace's period is found by row-group statistics.
 _ORDER: Final = "workspace_id, requested_at, file_seq, file_row_number"
@@ -57,7 +56,7 @@ def tier(row_count: int) -> int:
 
 
 def write_segment(connection: duckdb.DuckDBPyConnection, home: Home, select: str) -> Segment:
-    """Write the rows of a query as one segment and the list of their ids, durably.
+    """Write the rows of a query as one segment, durably.
 
     Args:
         connection: where the query runs.
@@ -73,24 +72,16 @@ def write_segment(connection: duckdb.DuckDBPyConnection, home: Home, select: str
     """
     home.segments.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(home.segments / "segment.parquet")
-    ids = temporary_beside(home.segments / "ids.parquet")
     try:
         copied = connection.execute(
             f"copy (from ({select}) order by {_ORDER}) to {quoted(temporary)}"
             f" (format parquet, compression zstd, row_group_size {_ROW_GROUP_ROWS})"
         ).fetchall()
-        # By id, so that one of millions is found by row-group statistics; the instant then finds the row itself.
-        connection.execute(
-            f"copy (select request_id, requested_at from read_parquet({quoted(temporary)}) order by request_id)"  # noqa: S608 - our own file
-            f" to {quoted(ids)} (format parquet, compression zstd, row_group_size {_IDS_ROW_GROUP_ROWS})"
-        )
         digest = sha256_of_file(temporary)
         name = f"{digest[:32]}.parquet"
-        move_durably(ids, home.segments / ids_name(name))
         move_durably(temporary, home.segments / name)
     finally:
         temporary.unlink(missing_ok=True)
-        ids.unlink(missing_ok=True)
     row_count = int(copied[0][0])
     return Segment(name, digest, row_count, tier(row_count))
 

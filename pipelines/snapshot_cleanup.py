@@ -1,7 +1,7 @@
 """Deleting snapshots and segments that nobody needs any more.
 
-Belongs here: how long a superseded snapshot stays, and which segments are still named. Does not belong here: landing
-files and anything else that cannot be rebuilt.
+Belongs here: how long a superseded snapshot stays, and which segments and row files are still named. Does not belong
+here: landing files and anything else that cannot be rebuilt.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from pipelines.durable_files import remove_leftovers
-from pipelines.lake.catalog import ids_name
+from pipelines.durable_files import TEMPORARY_PREFIX, remove_leftovers
 from pipelines.lake.paths import Home
+from pipelines.lake.row_files import rows_name
 from pipelines.publish import build_instant, snapshot_segments
+from pipelines.row_files import remove_unless_in_use
 
 SNAPSHOTS_KEPT: Final = 5
 SUPERSEDED_KEPT: Final = timedelta(minutes=10)
@@ -45,14 +46,14 @@ def clean_marts(home: Home, now: datetime) -> int:
     Returns:
         How many files were deleted.
     """
-    deleted = remove_leftovers(home.marts) + remove_leftovers(home.segments)
+    deleted = remove_leftovers(home.marts) + remove_leftovers(home.segments, remove_unless_in_use)
     snapshots = {path.stem.removeprefix("marts-"): path for path in home.marts.glob("marts-b*.duckdb")}
     for build_id in expired_builds(list(snapshots), now):
         snapshots.pop(build_id).unlink(missing_ok=True)
         deleted += 1
     named = {name for path in snapshots.values() for name in _segment_names(home.root, path.name)}
-    for path in [*home.segments.glob("*.parquet"), *home.segments.glob(ids_name("*"))]:
-        if path.name not in named:
+    for path in home.segments.iterdir() if home.segments.is_dir() else ():
+        if path.name not in named and not path.name.startswith(TEMPORARY_PREFIX):
             path.unlink(missing_ok=True)
             deleted += 1
     return deleted
@@ -60,6 +61,6 @@ def clean_marts(home: Home, now: datetime) -> int:
 
 @lru_cache(maxsize=4096)
 def _segment_names(root: Path, file: str) -> frozenset[str]:
-    """Return the segments a snapshot names, with their lists of ids; a snapshot never changes: it is opened once."""
+    """Return the segments a snapshot names, with their row files; a snapshot never changes: it is opened once."""
     segments = [one.name for one in snapshot_segments(Home(root), file) or ()]
-    return frozenset([*segments, *map(ids_name, segments)])
+    return frozenset([*segments, *map(rows_name, segments)])

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import Engine, text
@@ -33,6 +34,10 @@ def pytest_configure() -> None:
     # Children compile every module anew where bytecode is off; a shared folder makes them start three times as fast.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(tempfile.gettempdir()) / "halton-pycache"))
+    # How long an example takes says something about the machine's other work, nothing about the product.
+    usual, slow = hypothesis.settings(), [hypothesis.HealthCheck.too_slow]
+    hypothesis.settings.register_profile("ours", usual, deadline=None, suppress_health_check=slow)
+    hypothesis.settings.load_profile("ours")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -49,7 +49,7 @@ class Installation:
             env=self._environment(),
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
         assert not check or done.returncode == 0, done.stderr
@@ -90,10 +90,10 @@ class Installation:
         greeting = {"hostname": hostname, "daemon_version": "0.6.4", "platform": "Linux"}
         if fingerprint:
             greeting["fingerprint"] = fingerprint
-        started = httpx.post(f"{self.base_url}/v1/pairing/start", json=greeting).json()
+        started = httpx.post(f"{self.base_url}/v1/pairing/start", json=greeting, timeout=60).json()
         self.answer("pairing", "approve", started["pairing_code"], "--workspace", workspace)
         ask = {key: started[key] for key in ("pairing_code", "poll_token")}
-        approved = httpx.post(f"{self.base_url}/v1/pairing/poll", json=ask).json()
+        approved = httpx.post(f"{self.base_url}/v1/pairing/poll", json=ask, timeout=60).json()
         assert approved["status"] == "approved", approved
         return Laptop(self.base_url, approved["api_key"], approved["machine_id"])
 

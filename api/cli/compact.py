@@ -32,19 +32,6 @@ def compact_command(home_folder: str | None) -> None:
     home = Home.locate(home_folder)
     with opened(home) as engine:
         result = compact(home, engine, SystemClock(), progress=lambda line: click.echo(line, err=True))
-    print_answer(
-        {
-            "summary": result.summary(),
-            "merges": result.merges,
-            "files_before": result.files_before,
-            "files_after": result.files_after,
-            "rows": result.rows,
-            "bytes_before": result.bytes_before,
-            "bytes_after": result.bytes_after,
-            "days_dropped": result.days_dropped,
-            "deleted": len(result.deleted),
-            "damaged": result.damaged,
-        }
-    )
+    print_answer({"summary": result.summary(), **result.figures()})
     if result.damaged:
         raise click.ClickException(f"{len(result.damaged)} files are damaged; the first: {result.damaged[0]}")

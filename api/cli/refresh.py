@@ -12,6 +12,7 @@ from api.cli.database import opened
 from pipelines.lake.clock import SystemClock
 from pipelines.lake.paths import Home
 from pipelines.refresh import refresh
+from pipelines.row_file_upkeep import complete_row_files
 
 
 @click.command("refresh")
@@ -30,6 +31,7 @@ def refresh_command(*, home_folder: str | None, full: bool) -> None:
     home = Home.locate(home_folder)
     with opened(home, create=True) as engine:
         outcome = refresh(home, engine, SystemClock(), full=full)
+    complete_row_files(home, SystemClock())
     print_answer(
         {
             "build_id": outcome.build_id,

@@ -6,9 +6,7 @@ Belongs here: what one can see of devices and filter by. Does not belong here: p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from api.dashboards.control import device_name, device_names, projects, sync
+from api.dashboards.control import device_name, projects
 from api.dashboards.measures import NO_MONEY, Money, total
 from api.dashboards.models.devices import (
     DevicesAnswer,
@@ -21,8 +19,9 @@ from api.dashboards.models.devices import (
 from api.dashboards.money import percent
 from api.dashboards.overview import sync_shown
 from api.dashboards.periods import RangeName
+from api.dashboards.queries.asking import By
 from api.dashboards.queries.dimensions import model_names
-from api.dashboards.queries.spend import By, distinct
+from api.dashboards.queries.spend import distinct
 from api.dashboards.shown import answer_fields, name_order, ranked, spend_fields
 from api.dashboards.view import View
 from api.db.models import Device
@@ -30,17 +29,18 @@ from api.devices import device_state
 from pipelines.lake.clock import from_micros, iso_utc
 
 
-def device_list(view: View, found: Sequence[Device]) -> DevicesAnswer:
+def device_list(view: View) -> DevicesAnswer:
     """Return the workspace's devices by their spend in the period."""
+    found = view.devices
     by_device = view.money(By.DEVICE)
     spent = total(by_device.values(), NO_MONEY).metered_millicents
     known = {device.id: device for device in found}
-    names = {device.id: device_name(device) for device in found}
+    names = view.device_names
     shown = ranked({device: by_device.get((device,), NO_MONEY) for device in known}, names)
     wanted = set(view.filters.devices) or set(known)
     return DevicesAnswer(
         **answer_fields(view),
-        sync=sync_shown(sync(found, view.now)),
+        sync=sync_shown(view.sync),
         devices=[_shown(view, known[device], sums, spent) for device, sums in shown if device in wanted],
     )
 
@@ -52,7 +52,7 @@ def filter_values(view: View) -> FilterValuesAnswer:
     ]
     model_name = model_names(view.marts, models)
     known = projects(view.engine, view.workspace_id)
-    named = device_names(view.engine, view.workspace_id)
+    named = view.device_names
     return FilterValuesAnswer(
         **answer_fields(view),
         ranges=[name.value for name in RangeName],

@@ -7,14 +7,14 @@ Belongs here: the measures every dashboard adds up and their addition. Does not 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
 from functools import cache
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
+import msgspec
 
-@dataclass(frozen=True)
-class Money:
+
+class Money(msgspec.Struct, frozen=True):
     """Counts and monies of some visible requests.
 
     The monies are kept apart and are never added to one another: what metered calls cost as the laptops logged it
@@ -41,8 +41,7 @@ class Money:
     other_millicents: int = 0
 
 
-@dataclass(frozen=True)
-class Measures(Money):
+class Measures(Money, frozen=True):
     """Money and tokens of some visible requests: five counts as providers report them, then five disjoint kinds."""
 
     input_tokens: int = 0
@@ -60,9 +59,8 @@ class Measures(Money):
 M = TypeVar("M", bound=Money)
 NO_MONEY: Final = Money()
 NOTHING: Final = Measures()
-TOKEN_MEASURES: Final = tuple(
-    field.name for field in fields(Measures) if field.name not in {money.name for money in fields(Money)}
-)
+MONEY_MEASURES: Final = Money.__struct_fields__
+TOKEN_MEASURES: Final = tuple(name for name in Measures.__struct_fields__ if name not in MONEY_MEASURES)
 
 
 def total(parts: Iterable[M], nothing: M) -> M:
@@ -73,4 +71,4 @@ def total(parts: Iterable[M], nothing: M) -> M:
 
 @cache
 def _values(of: type[Money]) -> Callable[[Money], tuple[Any, ...]]:
-    return attrgetter(*(field.name for field in fields(of)))
+    return attrgetter(*of.__struct_fields__)

@@ -38,8 +38,9 @@ from api.dashboards.periods import (
     next_month,
     previous_month,
 )
+from api.dashboards.queries.asking import By, Key
 from api.dashboards.queries.dimensions import model_names
-from api.dashboards.queries.spend import By, Key, folded, money_by_month
+from api.dashboards.queries.spend import folded, money_by_month
 from api.dashboards.shown import answer_fields, listed_days, ranked, spend_fields
 from api.dashboards.view import View, shown_instant
 from api.devices import DeviceState
@@ -49,10 +50,12 @@ Slot = tuple[date, datetime]
 """A chart point's local day and first instant (UTC)."""
 
 
-def overview(view: View, sync: Sync) -> OverviewAnswer:
+def overview(view: View) -> OverviewAnswer:
     """Return the overview of a workspace."""
     column = By.BUCKET if view.period.current.grain == "15min" else By.DAY
-    by_model, by_slot, by_project = view.spend_by_each((By.PROVIDER, By.MODEL), (column, By.PROVIDER), (By.PROJECT,))
+    by_model, (by_slot, by_project) = view.spend_and_money(
+        (By.PROVIDER, By.MODEL), (column, By.PROVIDER), (By.PROJECT,)
+    )
     month = month_start(view.period.today)
     by_month = money_by_month(view.marts, view.asking, previous_month(month), month)
     return OverviewAnswer(
@@ -62,7 +65,7 @@ def overview(view: View, sync: Sync) -> OverviewAnswer:
         daily=_chart(view, by_slot),
         top_projects=_top_projects(view, by_project),
         top_models=_top_models(view, by_model),
-        sync=sync_shown(sync),
+        sync=sync_shown(view.sync),
     )
 
 

@@ -5,6 +5,8 @@ Belongs here: declaring parameters for OpenAPI and handing them to the parsers. 
 
 Parameters are read as plain text and judged by our own parsers, so that every refusal has one shape and repeats
 nothing. A parameter that does not exist is refused: a misspelt filter must not answer with everybody's numbers.
+
+The dependencies are coroutines, though none waits: a thread for each took longer than the parsing.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ _IDS: Final[dict[str, Any]] = {**_TEXTS, "items": {"type": "string", "format": "
 _REPEATED: Final = "Repeat it, or separate values by commas (`\\,` within a value); none means all."
 
 
-def filter_rail(
+async def filter_rail(
     range_name: Annotated[
         str | None,
         WithJsonSchema({"type": "string", "enum": [name.value for name in RangeName], "default": "last_30d"}),
@@ -71,13 +73,13 @@ def filter_rail(
         raise _refused(error) from None
 
 
-def rail_call(request: Request, reader: ReadWorkspace, filters: Annotated[Filters, Depends(filter_rail)]) -> Call:
+async def rail_call(request: Request, reader: ReadWorkspace, filters: Annotated[Filters, Depends(filter_rail)]) -> Call:
     """FastAPI dependency: a call with a filter rail and nothing else."""
     _only(request, RAIL)
     return Call(request, reader, filters)
 
 
-def request_search(
+async def request_search(
     search: Annotated[
         str | None,
         WithJsonSchema(_TEXT),
@@ -91,19 +93,23 @@ def request_search(
         raise _refused(error) from None
 
 
-def searching_call(request: Request, reader: ReadWorkspace, filters: Annotated[Filters, Depends(filter_rail)]) -> Call:
+async def searching_call(
+    request: Request, reader: ReadWorkspace, filters: Annotated[Filters, Depends(filter_rail)]
+) -> Call:
     """FastAPI dependency: a call with a filter rail and a search."""
     _only(request, RAIL | {"search"})
     return Call(request, reader, filters)
 
 
-def paged_call(request: Request, reader: ReadWorkspace, filters: Annotated[Filters, Depends(filter_rail)]) -> Call:
+async def paged_call(
+    request: Request, reader: ReadWorkspace, filters: Annotated[Filters, Depends(filter_rail)]
+) -> Call:
     """FastAPI dependency: a call with a filter rail, a search and paging."""
     _only(request, RAIL | PAGE)
     return Call(request, reader, filters)
 
 
-def request_page(
+async def request_page(
     search: Annotated[Search | None, Depends(request_search)],
     limit: Annotated[
         str | None,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Final
 
-from api.dashboards.control import device_names, projects
+from api.dashboards.control import projects
 from api.dashboards.measures import NO_MONEY, Measures, Money, total
 from api.dashboards.models.projects import (
     DayPoint,
@@ -26,8 +26,9 @@ from api.dashboards.models.projects import (
 )
 from api.dashboards.money import percent, usd_from_millicents
 from api.dashboards.periods import DAY, days_span, month_start, week_start
+from api.dashboards.queries.asking import By, Key
 from api.dashboards.queries.dimensions import model_names, project_known
-from api.dashboards.queries.spend import By, Key, last_active_days
+from api.dashboards.queries.spend import last_active_days
 from api.dashboards.requests import newest
 from api.dashboards.shown import answer_fields, cost_per_request, listed_days, ranked, spend_fields, token_kinds
 from api.dashboards.view import View
@@ -170,7 +171,7 @@ def _by_device(view: View, spent: int) -> list[DeviceShare]:
     current = view.money(By.DEVICE)
     week = view.money(By.DEVICE, span=days_span(end - WEEK, end, view.time_zone))
     week_before = view.money(By.DEVICE, span=days_span(end - 2 * WEEK, end - WEEK, view.time_zone))
-    names = device_names(view.engine, view.workspace_id)
+    names = view.device_names
     seen: Iterable[str] = {key[0] for sums in (current, week, week_before) for key in sums}
     shown = ranked({device: current.get((device,), NO_MONEY) for device in seen}, names)
 

@@ -14,7 +14,6 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from api.dashboards.control import device_names
 from api.dashboards.money import known_usd_from_picousd
 from api.dashboards.queries import requests as request_queries
 from api.dashboards.queries.requests import RequestRow
@@ -70,7 +69,7 @@ def safe_text(text: str | None) -> str | None:
 def csv_chunks(view: View, search: Search | None) -> Iterator[bytes]:
     """Yield the CSV of all matching requests, newest first, UTF-8 with CRLF; the header comes at once."""
     yield _encoded([COLUMNS])
-    names = device_names(view.engine, view.workspace_id)
+    names = view.device_names
     chunk: list[tuple[Cell, ...]] = []
     for row in _rows(view, search):
         chunk.append(_cells(row, names))

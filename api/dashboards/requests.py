@@ -6,23 +6,24 @@ here: CSV (`request_csv`), one request's provenance (`trace`).
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 
-from api.dashboards.control import device_names
 from api.dashboards.cursor import encode_cursor
 from api.dashboards.models.requests import RequestsAnswer, RequestShown
 from api.dashboards.money import known_usd_from_millicents, known_usd_from_picousd
 from api.dashboards.periods import BUCKET, DAY, bucket_start, day_start
 from api.dashboards.queries import requests as request_queries
+from api.dashboards.queries.asking import KNOWN_KINDS, METERED
 from api.dashboards.queries.requests import Position, RequestRow
-from api.dashboards.queries.spend import KNOWN_KINDS, buckets_with_requests, days_with_requests
+from api.dashboards.queries.spend import buckets_with_requests, days_with_requests
 from api.dashboards.search import Search
 from api.dashboards.shown import answer_fields
 from api.dashboards.view import View
@@ -30,12 +31,12 @@ from pipelines.lake.clock import iso_utc
 
 LIMIT_DEFAULT: Final = 100
 LIMIT_MAX: Final = 500
-METERED: Final = "metered"
 MONEY_FIELDS: Final = ("cost_usd", "subscription_imputed_usd", "imported_usd", "other_basis_usd")
 _SAME_IN_BOTH: Final = tuple(
-    {field.name for field in dataclasses.fields(RequestRow)}
+    set(RequestRow.__struct_fields__)
     & {field.name for field in msgspec.structs.fields(RequestShown)} - {"requested_at", "received_at"}
 )
+_same_in_both: Final = attrgetter(*_SAME_IN_BOTH)
 Bounds = tuple[datetime, datetime]
 
 
@@ -60,7 +61,7 @@ def request_page(view: View, page: Page) -> RequestsAnswer:
     rows = found[: page.limit]
     last = rows[-1] if len(found) > page.limit else None
     cursor = encode_cursor(Position(last.requested_at, last.request_id)) if last else None
-    names = device_names(view.engine, view.workspace_id)
+    names = view.device_names
     return RequestsAnswer(
         **answer_fields(view),
         requests=[shown(view, row, names) for row in rows],
@@ -74,7 +75,7 @@ def request_page(view: View, page: Page) -> RequestsAnswer:
 
 def newest(view: View, limit: int) -> list[RequestShown]:
     """Return the period's newest requests."""
-    names = device_names(view.engine, view.workspace_id)
+    names = view.device_names
     return [shown(view, row, names) for row in _rows(view, Page(limit), limit)]
 
 
@@ -85,13 +86,19 @@ def shown(view: View, row: RequestRow, device_name_of: Mapping[str, str]) -> Req
 
 def shown_fields(view: View, row: RequestRow, device_name_of: Mapping[str, str]) -> dict[str, Any]:
     """Return the fields of `RequestShown`, for it and for what extends it."""
-    fields: dict[str, Any] = {name: getattr(row, name) for name in _SAME_IN_BOTH}
+    fields: dict[str, Any] = dict(zip(_SAME_IN_BOTH, _same_in_both(row), strict=True))
     fields["requested_at"], fields["received_at"] = iso_utc(row.requested_at), iso_utc(row.received_at)
     fields["device_name"] = device_name_of.get(row.device_id)
     fields.update(zip(MONEY_FIELDS, amounts_by_kind(row), strict=True))
     fields["cost_priced_usd"] = known_usd_from_picousd(row.cost_priced_picousd) if row.spend_kind == METERED else None
-    fields["path"] = view.path("traces", row.request_id)
+    fields["path"] = f"{_traces(view.reader.slug)}{row.request_id}"
     return fields
+
+
+@lru_cache
+def _traces(slug: str) -> str:
+    """Return what the path of every trace begins with; an id is never quoted."""
+    return f"/{quote(slug, safe='')}/traces/"
 
 
 def amounts_by_kind(row: RequestRow) -> tuple[str | None, str | None, str | None, str | None]:
@@ -115,6 +122,12 @@ def day_bounds(view: View) -> list[tuple[Bounds, int]]:
 
 
 def _rows(view: View, page: Page, wanted: int) -> list[RequestRow]:
+    if page.search is None and not view.filters.narrows:
+        span = view.period.current
+        bounds = span.starts_at, span.ends_at
+        quick = request_queries.newest(view.marts, view.workspace_id, bounds, limit=wanted, after=page.after)
+        if quick is not None:
+            return quick
     days = [piece for piece in day_bounds(view) if page.after is None or piece[0][0] <= page.after.requested_at]
     if not days:
         return []

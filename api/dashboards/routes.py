@@ -15,7 +15,6 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.auth import ReadWorkspace
-from api.dashboards import control
 from api.dashboards.control import device_name
 from api.dashboards.devices import device_list, filter_values
 from api.dashboards.filters import Filters
@@ -69,7 +68,7 @@ def get_overview(call: RailCall) -> Response:
     Headline numbers, variance against the budget, spend by day stacked by provider with the period before, the five
     largest projects and models, and the sync banner.
     """
-    return answer(call, "overview", lambda view: overview(view, _sync(view)), _sync)
+    return answer(call, "overview", overview, lambda view: view.sync)
 
 
 @router.get(
@@ -193,12 +192,10 @@ def get_devices(call: RailCall) -> Response:
     def observed(view: View) -> Hashable:
         return tuple(
             (device.id, device_name(device), device.daemon_version, device.last_seen_at_us, device.last_batch_at_us)
-            for device in control.devices(view.engine, view.workspace_id)
-        ), _sync(view)
+            for device in view.devices
+        ), view.sync
 
-    return answer(
-        call, "devices", lambda view: device_list(view, control.devices(view.engine, view.workspace_id)), observed
-    )
+    return answer(call, "devices", device_list, observed)
 
 
 @router.get(
@@ -216,7 +213,3 @@ def get_devices(call: RailCall) -> Response:
 def get_filter_values(call: RailCall) -> Response:
     """Ranges, providers, models, projects and devices one can filter by; only those with visible requests."""
     return answer(call, "filters", filter_values)
-
-
-def _sync(view: View) -> control.Sync:
-    return control.sync(control.devices(view.engine, view.workspace_id), view.now)

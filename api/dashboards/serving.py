@@ -27,7 +27,8 @@ from api.dashboards.control import standing
 from api.dashboards.filters import Filters
 from api.dashboards.models.answer import BuildStamp
 from api.dashboards.periods import resolve
-from api.dashboards.queries.dimensions import workspace_zone
+from api.dashboards.queries.dimensions import workspace_facts
+from api.dashboards.queries.held import Held
 from api.dashboards.queries.marts import Marts
 from api.dashboards.recent_answers import RecentAnswers
 from api.dashboards.view import View
@@ -36,7 +37,6 @@ from pipelines.lake.catalog import Snapshot
 HEADERS: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 NOT_MODIFIED: Final = 304
 _STATE: Final = "dashboard_serving"
-_ZONES_MAX: Final = 10_000
 _creation = Lock()
 
 
@@ -45,22 +45,12 @@ class Serving:
 
     Attributes:
         cache: bytes of answers.
+        held: roll-ups, facts and names of builds.
     """
 
     def __init__(self) -> None:
         self.cache = AnswerCache()
-        self._zones: dict[tuple[str, str], str | None] = {}
-
-    def zone(self, marts: Marts, reader: AuthenticatedWorkspace) -> str:
-        """Return the zone the snapshot's days were cut in; the workspace's present one before it is in a build."""
-        if marts.snapshot is None:
-            return reader.time_zone
-        key = (marts.snapshot.build_id, reader.workspace_id)
-        if key not in self._zones:
-            if len(self._zones) >= _ZONES_MAX:
-                self._zones = {}
-            self._zones[key] = workspace_zone(marts, reader.workspace_id)
-        return self._zones.get(key) or reader.time_zone
+        self.held = Held()
 
 
 @dataclass(frozen=True)
@@ -143,9 +133,10 @@ def _view(call: Call) -> Generator[View]:
     state = call.request.app.state
     snapshot: Snapshot | None = state.snapshots.current()
     try:
-        marts = Marts(snapshot)
+        marts = Marts(snapshot, _serving(call.request.app).held)
         now = state.clock.now().astimezone(UTC)
-        zone = _serving(call.request.app).zone(marts, call.reader)
+        # The zone the snapshot's days were cut in; the workspace's present one before it is in a build.
+        zone = workspace_facts(marts, call.reader.workspace_id).time_zone or call.reader.time_zone
         filters = call.filters
         yield View(
             reader=call.reader,

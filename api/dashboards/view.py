@@ -6,20 +6,24 @@ and what a single view shows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from urllib.parse import quote
 
 from sqlalchemy import Engine
 
 from api.auth import AuthenticatedWorkspace
-from api.dashboards.control import Standing
+from api.dashboards.control import Standing, Sync, device_name, devices, sync
 from api.dashboards.filters import Filters
 from api.dashboards.measures import Measures, Money
 from api.dashboards.periods import Period, Span
 from api.dashboards.queries import spend as spend_queries
+from api.dashboards.queries.asking import Asking, By, Key, WithheldRows
+from api.dashboards.queries.dimensions import workspace_facts
 from api.dashboards.queries.marts import Marts
-from api.dashboards.queries.spend import Asking, By, Key, WithheldRows
+from api.db.models import Device
 from pipelines.lake.clock import iso_utc
 
 
@@ -55,14 +59,28 @@ class View:
     @property
     def build_id(self) -> str | None:
         """The build read; None before the first."""
-        return None if self.marts.snapshot is None else self.marts.snapshot.build_id
+        return self.marts.build_id
 
     @property
     def data_as_of(self) -> str | None:
-        """Arrival of the newest request in the build, ISO-8601; None before the first."""
-        snapshot = self.marts.snapshot
-        instant = None if snapshot is None else snapshot.data_as_of
+        """Arrival of the workspace's newest batch in the build, ISO-8601; None when it has none there."""
+        instant = workspace_facts(self.marts, self.workspace_id).data_as_of
         return None if instant is None else iso_utc(instant)
+
+    @cached_property
+    def devices(self) -> Sequence[Device]:
+        """The workspace's devices, as the app database has them now."""
+        return devices(self.engine, self.workspace_id)
+
+    @property
+    def device_names(self) -> dict[str, str]:
+        """What people call the workspace's devices, by id."""
+        return {device.id: device_name(device) for device in self.devices}
+
+    @cached_property
+    def sync(self) -> Sync:
+        """The sync banner over the workspace's devices."""
+        return sync(self.devices, self.now)
 
     @property
     def asking(self) -> Asking:
@@ -73,9 +91,11 @@ class View:
         """Return money and tokens of the view's visible requests split by columns."""
         return spend_queries.spend(self.marts, self.asking, self.period.current, *by)
 
-    def spend_by_each(self, *groupings: tuple[By, ...]) -> list[dict[Key, Measures]]:
-        """Return `spend` for each of several groupings, for little more than the price of one."""
-        return spend_queries.spend_by_each(self.marts, self.asking, self.period.current, *groupings)
+    def spend_and_money(
+        self, by: tuple[By, ...], *others: tuple[By, ...]
+    ) -> tuple[dict[Key, Measures], list[dict[Key, Money]]]:
+        """Return `spend` of one grouping and `money` of others, for little more than the price of one."""
+        return spend_queries.spend_and_money(self.marts, self.asking, self.period.current, by, *others)
 
     def money(self, *by: By, span: Span | None = None) -> dict[Key, Money]:
         """Return money of the view's visible requests split by columns; of another span when given."""

@@ -25,6 +25,17 @@ from pipelines.lake.schema import LANDING_SCHEMA_VERSION
 
 _SUMMED: Final = ("input_tokens", "output_tokens", "thinking_tokens", "cached_tokens", "cache_write_tokens")
 
+# Put together once: a group asks them all, and building one takes longer than SQLite takes to answer it.
+_KNOWN_BODIES: Final = select(
+    landed_batches.c.workspace_id, landed_batches.c.device_id, landed_batches.c.records_sha256
+).where(landed_batches.c.records_sha256.in_(bindparam("digests", expanding=True)))
+_RAISED_SEQUENCE: Final = (
+    update(landing_sequence)
+    .where(landing_sequence.c.id == 1)
+    .values(value=landing_sequence.c.value + bindparam("files"))
+    .returning(landing_sequence.c.value)
+)
+
 
 @dataclass(frozen=True)
 class Landing:
@@ -33,16 +44,31 @@ class Landing:
     Attributes:
         workspace_id: whose rows.
         file: the durable file; None when no upload has a row to land.
-        table: the file's rows.
+        sums: what the ledger says of the file's rows (`sums_of`).
         uploads: in the order their rows stand in the file.
         replays: batch keys of uploads whose body is already on record; their rows are in no file.
     """
 
     workspace_id: str
     file: LandedFile | None
-    table: pa.Table
+    sums: dict[str, Any]
     uploads: Sequence[Prepared]
     replays: frozenset[str]
+
+
+def sums_of(table: pa.Table) -> dict[str, Any]:
+    """Return what the ledger says of a file's rows; asked before the transaction, which others wait for."""
+    if table.num_rows == 0:
+        return {}
+    requested: dict[str, datetime] = pc.min_max(table["requested_at"]).as_py()
+    cost = table["cost_logged_millicents"]
+    return {
+        **{name: pc.sum(table[name]).as_py() or 0 for name in _SUMMED},
+        "cost_logged_millicents": pc.sum(cost).as_py() or 0,
+        "unpriced_rows": cost.null_count,
+        "first_requested_at_us": to_micros(requested["min"]),
+        "last_requested_at_us": to_micros(requested["max"]),
+    }
 
 
 def find_replays(connection: Connection, uploads: Sequence[Prepared]) -> frozenset[str]:
@@ -51,10 +77,7 @@ def find_replays(connection: Connection, uploads: Sequence[Prepared]) -> frozens
     Such an upload is all duplicates. Missing one costs nothing: the build finds every repeated id.
     """
     digests = {upload.records_sha256 for upload in uploads if upload.received}
-    known = select(landed_batches.c.workspace_id, landed_batches.c.device_id, landed_batches.c.records_sha256).where(
-        landed_batches.c.records_sha256.in_(digests)
-    )
-    seen = {tuple(row) for row in connection.execute(known)}
+    seen = {tuple(row) for row in connection.execute(_KNOWN_BODIES, {"digests": list(digests)})}
     return frozenset(upload.batch_key for upload in uploads if (*upload.sender, upload.records_sha256) in seen)
 
 
@@ -88,19 +111,10 @@ def commit_group(engine: Engine, landings: Sequence[Landing], committed_at: date
 
 def _reserve(connection: Connection, count: int) -> int:
     """Take the next `count` sequence numbers, holding the counter until the transaction ends."""
-    raised = (
-        update(landing_sequence)
-        .where(landing_sequence.c.id == 1)
-        .values(value=landing_sequence.c.value + count)
-        .returning(landing_sequence.c.value)
-    )
-    return int(connection.execute(raised).scalar_one()) - count + 1
+    return int(connection.execute(_RAISED_SEQUENCE, {"files": count}).scalar_one()) - count + 1
 
 
 def _file_row(landing: Landing, file: LandedFile, file_seq: int, committed_at: datetime) -> dict[str, Any]:
-    table = landing.table
-    sums: dict[str, int] = {name: pc.sum(table[name]).as_py() or 0 for name in _SUMMED}
-    requested: dict[str, datetime] = pc.min_max(table["requested_at"]).as_py()
     return {
         "file_seq": file_seq,
         "file_id": file.file_id,
@@ -110,11 +124,7 @@ def _file_row(landing: Landing, file: LandedFile, file_seq: int, committed_at: d
         "row_count": file.row_count,
         "byte_count": file.byte_count,
         "sha256": file.sha256,
-        **sums,
-        "cost_logged_millicents": pc.sum(table["cost_logged_millicents"]).as_py() or 0,
-        "unpriced_rows": table["cost_logged_millicents"].null_count,
-        "first_requested_at_us": to_micros(requested["min"]),
-        "last_requested_at_us": to_micros(requested["max"]),
+        **landing.sums,
         "committed_at_us": to_micros(committed_at),
         "schema_version": LANDING_SCHEMA_VERSION,
     }
@@ -160,7 +170,7 @@ def _receipt(connection: Connection, upload: Prepared, seen: SeenProjects, *, re
             withheld=[],
             quarantined=[],
         )
-    by_project = _rows_by_project(upload.table)
+    by_project = upload.rows_by_project
     reasons = observe_projects(
         connection,
         upload.sender.workspace_id,
@@ -181,12 +191,6 @@ def _receipt(connection: Connection, upload: Prepared, seen: SeenProjects, *, re
         ],
         quarantined=upload.quarantined,
     )
-
-
-def _rows_by_project(table: pa.Table) -> dict[str, int]:
-    """Count rows of each project, in the order projects first appear; rows without one are not counted."""
-    counts: list[dict[str, Any]] = pc.value_counts(table["project"]).to_pylist()
-    return {count["values"]: count["counts"] for count in counts if count["values"]}
 
 
 def _batch_row(upload: Prepared, receipt: Receipt, file_seq: int | None) -> dict[str, Any]:
@@ -226,12 +230,11 @@ def _quarantine_rows(upload: Prepared, replays: frozenset[str]) -> list[dict[str
 
 
 def _device_values(upload: Prepared) -> dict[str, Any]:
-    newest: datetime | None = pc.max(upload.table["recorded_at"]).as_py()
     received_at_us = to_micros(upload.received_at)
     return {
         "device": upload.sender.device_id,
         "last_seen_at_us": received_at_us,
         "last_batch_at_us": received_at_us,
-        "last_batch_newest_recorded_at_us": None if newest is None else to_micros(newest),
+        "last_batch_newest_recorded_at_us": upload.newest_recorded_at_us,
         "last_batch_row_count": upload.received,
     }

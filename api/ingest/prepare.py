@@ -23,6 +23,7 @@ from api.ingest.scanner import Scanner
 from daemon.wire.batch import Quarantined
 from pipelines.lake.arrow import Column, array, repeat, take, uuid_array
 from pipelines.lake.arrow import compute as pc
+from pipelines.lake.clock import to_micros
 from pipelines.lake.schema import INSTANT, LANDING_SCHEMA, ORIGIN_COLUMNS, WIRE_TYPES
 from pipelines.lake.schema import UUID as UUID_TYPE
 
@@ -57,6 +58,8 @@ class Prepared:
         received_at: when it arrived, by the server's clock.
         received: number of records in it.
         table: rows to land, in `LANDING_SCHEMA`, in the order they came.
+        rows_by_project: rows of `table` of each project that has any, in the order projects first appear.
+        newest_recorded_at_us: the latest `recorded_at` in `table`, in microseconds; None when it has no rows.
         duplicates: records that repeat another of this upload exactly.
         quarantined: records set aside, by index.
         quarantined_raw: their raw bytes, by index.
@@ -69,6 +72,8 @@ class Prepared:
     received_at: datetime
     received: int
     table: pa.Table
+    rows_by_project: dict[str, int]
+    newest_recorded_at_us: int | None
     duplicates: int
     quarantined: list[Quarantined]
     quarantined_raw: dict[int, bytes]
@@ -114,6 +119,8 @@ def prepare(body: bytes, sender: Sender, received_at: datetime) -> Prepared:
         received_at=received_at,
         received=read.received,
         table=table,
+        rows_by_project=_rows_by_project(table),
+        newest_recorded_at_us=_newest(table),
         duplicates=len(repeats),
         quarantined=quarantined,
         quarantined_raw=raw,
@@ -201,6 +208,16 @@ def _exact_repeats(table: pa.Table, request_ids: Column) -> set[int]:
                 repeats.add(position)
             seen.append(content)
     return repeats
+
+
+def _rows_by_project(table: pa.Table) -> dict[str, int]:
+    counts: list[dict[str, Any]] = pc.value_counts(table["project"]).to_pylist()
+    return {count["values"]: count["counts"] for count in counts if count["values"]}
+
+
+def _newest(table: pa.Table) -> int | None:
+    newest: datetime | None = pc.max(table["recorded_at"]).as_py()
+    return None if newest is None else to_micros(newest)
 
 
 def _raw_records(body: bytes, wanted: list[int]) -> dict[int, bytes]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -66,8 +67,8 @@ async def upload_batch(request: Request) -> Response:
         device = await _authenticated(request)
         with _BUDGET.holding() as take:
             body = await _body(request, take)
-            upload = await run_in_threadpool(_prepare, request, device, body)
-            receipt = await asyncio.wrap_future(_committer(request).submit(upload))
+            landing = _committer(request).judge_and_submit(partial(_prepare, request, device, body))
+            receipt = await asyncio.wrap_future(landing)
     except (BusyError, LandingUnavailableError, SQLAlchemyError, MemoryError):
         raise _unavailable() from None
     return json_answer(receipt)

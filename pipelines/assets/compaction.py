@@ -17,6 +17,7 @@ from pipelines.compaction import CompactionResult, compact
 from pipelines.lake.clock import SystemClock
 from pipelines.lake.database import open_database
 from pipelines.lake.paths import Home
+from pipelines.row_file_upkeep import complete_row_files
 
 COMPACTION_JOB: Final = "compaction"
 
@@ -34,11 +35,12 @@ def compacted_files(home: Home) -> dg.AssetsDefinition:
         engine = open_database(home.database_url)
         try:
             result = compact(home, engine, SystemClock(), progress=context.log.info)
+            complete_row_files(home, SystemClock())
         finally:
             engine.dispose()
         if result.damaged:
-            raise dg.Failure("; ".join(result.damaged), metadata=_metadata(result), allow_retries=False)
-        return dg.MaterializeResult(metadata=_metadata(result))
+            raise dg.Failure("; ".join(result.damaged), metadata=result.figures(), allow_retries=False)
+        return dg.MaterializeResult(metadata=result.figures())
 
     return compact_landed_files
 
@@ -55,19 +57,5 @@ def hourly_compaction(job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinitio
 
 def report_compaction(home: Home, result: CompactionResult) -> None:
     """Write into the home's history what was compacted outside a run."""
-    materialization = dg.AssetMaterialization(COMPACTED_FILES, metadata=_metadata(result))
+    materialization = dg.AssetMaterialization(COMPACTED_FILES, metadata=result.figures())
     run_history(home).report_runless_asset_event(materialization)
-
-
-def _metadata(result: CompactionResult) -> dict[str, Any]:
-    return {
-        "merges": result.merges,
-        "files_before": result.files_before,
-        "files_after": result.files_after,
-        "rows": result.rows,
-        "bytes_before": result.bytes_before,
-        "bytes_after": result.bytes_after,
-        "days_dropped": result.days_dropped,
-        "files_deleted": len(result.deleted),
-        "damaged": result.damaged,
-    }

@@ -12,7 +12,6 @@ import fcntl
 import os
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Self
 from uuid import uuid4
 
@@ -170,19 +169,3 @@ class MergeFile:
         os.fsync(self._descriptor)
         self._begun.replace(self._final)
         sync_folder(self._folder)
-
-
-def is_being_written(path: Path) -> bool:
-    """Tell whether a merge that lives holds this file."""
-    try:
-        descriptor = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    else:
-        return False
-    finally:
-        os.close(descriptor)

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass, field
 from time import perf_counter, sleep
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Engine
 
@@ -72,6 +72,20 @@ class CompactionResult:
     def did_anything(self) -> bool:
         """Whether anything is different from before, or wrong."""
         return bool(self.merges or self.days_dropped or self.deleted or self.damaged)
+
+    def figures(self) -> dict[str, Any]:
+        """Return it as numbers and names, for a command's answer and for Dagster's history."""
+        return {
+            "merges": self.merges,
+            "files_before": self.files_before,
+            "files_after": self.files_after,
+            "rows": self.rows,
+            "bytes_before": self.bytes_before,
+            "bytes_after": self.bytes_after,
+            "days_dropped": self.days_dropped,
+            "deleted": len(self.deleted),
+            "damaged": self.damaged,
+        }
 
     def summary(self) -> str:
         """Return it in one plain line."""

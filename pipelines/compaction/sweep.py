@@ -18,8 +18,9 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, case, select
 
-from pipelines.compaction.merge import UNFINISHED_SUFFIX, is_being_written
+from pipelines.compaction.merge import UNFINISHED_SUFFIX
 from pipelines.lake.clock import Clock, from_micros, to_micros
+from pipelines.lake.file_locks import is_locked
 from pipelines.lake.landing import COMPACTED_PREFIX, ORPHAN_GRACE
 from pipelines.lake.landing_lease import deleting_landed_bytes
 from pipelines.lake.ledger import compacted_files, landed_files, stored_files
@@ -97,7 +98,7 @@ def _look_into(engine: Engine, landing: Path, folder: Path, oldest_kept: datetim
     for path in folder.iterdir():
         name = path.name
         if name.startswith(COMPACTED_PREFIX) and path.suffix == UNFINISHED_SUFFIX:
-            found.add(path, goes=not is_being_written(path))
+            found.add(path, goes=not is_locked(path))
         elif name.startswith(COMPACTED_PREFIX) and path.suffix == ".parquet":
             compacted[path.stem.removeprefix(COMPACTED_PREFIX)] = path
         elif path.suffix == ".parquet" and "_" in name:
@@ -119,7 +120,7 @@ def _judge_compacted(connection: Connection, files: dict[str, Path], oldest_kept
     for file_id, path in files.items():
         if file_id not in known:
             # A merge that died after its file got its name; its transaction may still be committing in PostgreSQL.
-            found.add(path, goes=_written_at(path) < oldest_kept and not is_being_written(path))
+            found.add(path, goes=_written_at(path) < oldest_kept and not is_locked(path))
         elif (let_go_us := known[file_id]) is not None:
             found.add(path, goes=let_go_us < to_micros(oldest_kept))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute
+import pyarrow.ipc
 import pyarrow.json
 import pyarrow.parquet
 
@@ -20,12 +21,17 @@ else:
     Column = pa.Array
 
 compute: Any = pyarrow.compute
+ipc: Any = pyarrow.ipc
 json: Any = pyarrow.json
 parquet: Any = pyarrow.parquet
 _arrow: Any = pa
 array: Any = _arrow.array
+compress: Any = _arrow.compress
+decompress: Any = _arrow.decompress
 record_batch: Any = _arrow.record_batch
+as_table: Any = _arrow.table
 repeat: Any = _arrow.repeat
+run_end_encode: Any = compute.run_end_encode
 uuid_array: Any = _arrow.ExtensionArray.from_storage
 
 

@@ -5,29 +5,30 @@ swapping to the next one while queries on the old one finish. Does not belong he
 (`pipelines.publish`), and the questions that are asked (`api.dashboards`).
 
 A snapshot's tables stand under their own names (`mart_spend_daily`) and under `marts.`; `fct_requests` is a view over
-the segments the snapshot names, `request_ids` one over the lists of ids beside them.
+the segments the snapshot names. Single requests are quicker to look up in the row files beside them.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 import duckdb
 import msgspec
 
 from pipelines.lake.paths import Home
 from pipelines.lake.read_cursor import ReadCursor
+from pipelines.lake.row_lookup import NO_PROJECT, RowLookup
+from pipelines.lake.snapshot_rows import SnapshotRows
 
 _log = logging.getLogger(__name__)
-
-NO_PROJECT: Final = "(not shared)"
-"""Stands for the project of rows whose laptop withholds it."""
+_Answer = TypeVar("_Answer")
 
 # Same rule as the warehouse's fct_requests: visibility is joined when read, never written into immutable segments.
 _FCT_REQUESTS: Final = """
@@ -40,17 +41,9 @@ left join marts.dim_projects as projects
     on priced.workspace_id = projects.workspace_id
     and priced.project = projects.project
 """
-
-
-_REQUEST_IDS: Final = "create view request_ids as select request_id, requested_at from read_parquet([{lists}])"
 _DAILY: Final = "mart_spend_daily"
 WITHOUT_DEVICES: Final = "spend_daily_without_devices"
 """The daily roll-up summed over devices: what most questions ask for, a fraction of its rows."""
-
-
-def ids_name(segment: str) -> str:
-    """Return the name of the list of ids that lies beside a segment: Parquet too, though no segment."""
-    return f"{segment.removesuffix('.parquet')}.ids"
 
 
 class CurrentPointer(msgspec.Struct, frozen=True):
@@ -83,13 +76,17 @@ class ServingLimits:
 class _OpenSnapshot:
     """One DuckDB instance over one snapshot, shared by its leases; it ends with the last of them and their cursors."""
 
-    def __init__(self, home: Home, pointer: CurrentPointer, limits: ServingLimits) -> None:
+    def __init__(
+        self, home: Home, pointer: CurrentPointer, limits: ServingLimits, earlier: _OpenSnapshot | None
+    ) -> None:
         self.pointer = pointer
         self._lock = threading.Lock()
         self._leases = 1
         root = _connect(home, home.marts / pointer.file, limits)
         try:
             row = root.execute("select data_as_of, max_file_seq, rows_total from marts.build_info").fetchall()[0]
+            # Builds share most files: they stay open from one to the next.
+            self.rows = SnapshotRows(home.segments, root, earlier.rows if earlier else None)
         except BaseException:
             root.close()
             raise
@@ -151,6 +148,19 @@ class Snapshot:
             raise ValueError("this snapshot has been closed")
         return self._shared.cursor()
 
+    def look_up(self, question: Callable[[RowLookup], _Answer]) -> tuple[_Answer] | None:
+        """Ask the row files for single requests.
+
+        Returns:
+            The answer alone in a tuple; None when row files cannot answer now and `fct_requests` has to be asked.
+
+        Raises:
+            ValueError: the lease has been closed.
+        """
+        if self._shared is None:
+            raise ValueError("this snapshot has been closed")
+        return self._shared.rows.ask(question)
+
     def close(self) -> None:
         """End the lease. Cursors that are still open go on until they are closed."""
         shared, self._shared = self._shared, None
@@ -199,7 +209,7 @@ class SnapshotReader:
         try:
             pointer = read_pointer(self._home)
             if pointer is not None and (self._shared is None or pointer != self._shared.pointer):
-                self._hold(_OpenSnapshot(self._home, pointer, self._limits))
+                self._hold(_OpenSnapshot(self._home, pointer, self._limits, self._shared))
         except (OSError, ValueError, IndexError, duckdb.Error) as fault:
             # Tried again only once CURRENT changes: a broken file does not get better by asking.
             _log.warning("the published marts cannot be opened, the last good build stays: %s", fault)
@@ -271,13 +281,6 @@ def _prepare(connection: duckdb.DuckDBPyConnection, home: Home, marts: Path) -> 
     names = connection.execute("select name from marts.segments order by name").fetchall()
     segments = [home.segments / name for (name,) in names]
     connection.execute(_FCT_REQUESTS.format(segments=", ".join(map(quoted, segments)), no_project=NO_PROJECT))
-    # A segment of an earlier release has no list of ids and is one itself, a slow one.
-    lists = [ids if (ids := one.with_name(ids_name(one.name))).is_file() else one for one in segments]
-    try:
-        connection.execute(_REQUEST_IDS.format(lists=", ".join(map(quoted, lists))))
-    except duckdb.Error as fault:
-        _log.warning("a list of request ids cannot be read, requests are found by their segments: %s", fault)
-        connection.execute(_REQUEST_IDS.format(lists=", ".join(map(quoted, segments))))
     # Global: what is set for this connection alone does not reach its cursors.
     connection.execute("set global TimeZone = 'UTC'")
     connection.execute("set global parquet_metadata_cache = true")

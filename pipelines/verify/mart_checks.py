@@ -15,6 +15,9 @@ import polars as pl
 from pipelines.durable_files import sha256_of_file
 from pipelines.lake.catalog import Snapshot
 from pipelines.lake.paths import Home
+from pipelines.lake.row_files import RowFileError, rows_name
+from pipelines.row_file_checks import check_row_file
+from pipelines.segments import Segment
 from pipelines.verify.ledger_checks import Ledger
 from pipelines.verify.recompute import DIMENSIONS, IDENTITY, MEASURES, Recomputed, Withholding
 from pipelines.verify.report import VerifyReport
@@ -56,6 +59,20 @@ def check_segments(home: Home, snapshot: Snapshot, report: VerifyReport) -> None
             report.differs(f"segment {name}: is missing")
         elif sha256_of_file(path) != digest:
             report.differs(f"segment {name}: its bytes are not those that were published (SHA-256 differs)")
+
+
+def check_row_files(home: Home, snapshot: Snapshot, report: VerifyReport) -> None:
+    """Check that row files hold the rows of their segments; one that is missing has not been made yet."""
+    for row in _plain_rows(snapshot, "select name, sha256, row_count, level from segments where row_count > 0"):
+        segment = Segment(*row)
+        if not (home.segments / rows_name(segment.name)).is_file():
+            continue
+        report.count("row files")
+        try:
+            for _ in check_row_file(home, segment):
+                pass
+        except RowFileError as fault:
+            report.differs(str(fault))
 
 
 def check_requests(snapshot: Snapshot, computed: Recomputed, report: VerifyReport) -> None:

@@ -22,6 +22,7 @@ from pipelines.verify.mart_checks import (
     check_accounts,
     check_requests,
     check_rollups,
+    check_row_files,
     check_segments,
     read_models,
     read_withholding,
@@ -63,6 +64,7 @@ def _check_marts(home: Home, snapshot: Snapshot, ledger: Ledger, whole: set[int]
     check_segments(home, snapshot, report)
     if any("segment" in difference for difference in report.differences):
         return
+    check_row_files(home, snapshot, report)
     if not all(row["file_seq"] in whole for row in built):
         report.differs("the published totals cannot be recomputed while landing files are damaged or missing")
         return

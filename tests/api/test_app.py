@@ -6,16 +6,19 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import anyio
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 import api
 from pipelines.lake.paths import Home
 from tests.conftest import on_sqlite
+from tests.faults.paired_machine import pair_machine
 
 pytestmark = on_sqlite
 
@@ -141,6 +144,32 @@ def test_a_real_loss_of_the_database_is_a_503(client: TestClient, app: FastAPI, 
     finally:
         app.state.engine.dispose()
         app.state.engine = good
+
+
+def test_a_client_that_hangs_up_in_its_body_is_one_plain_line(
+    app: FastAPI, client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = pair_machine(app.state.engine, app.state.clock).token
+    events: list[Message] = []
+
+    async def receive() -> Message:
+        return events.pop(0)
+
+    async def send(_: Message) -> None:
+        return
+
+    for path in ("/v1/requests/batch", "/v1/pairing/start"):
+        events[:] = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+        scope = {
+            "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
+            "headers": [(b"authorization", f"Bearer {token}".encode())], "client": ("127.0.0.1", 1), "app": app,
+        }  # fmt: skip
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            anyio.run(app, scope, receive, send)
+        (line,) = [one for one in caplog.records if one.name.startswith(("api", "uvicorn"))]
+        assert line.getMessage() == f"a client hung up before its body was whole: POST {path}"
+        assert line.exc_info is None
 
 
 def test_answers_carry_the_security_headers(client: TestClient) -> None:

@@ -15,7 +15,7 @@ WRITES_ITS_PID = "import os, pathlib, sys, time; pathlib.Path(sys.argv[1]).open(
 
 
 def pids(log: Path, at_least: int) -> list[int]:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         found = [int(line) for line in log.read_text().splitlines()] if log.exists() else []
         if len(found) >= at_least:

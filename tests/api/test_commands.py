@@ -155,6 +155,18 @@ def test_a_database_that_is_not_there_is_one_plain_line(home: Home, monkeypatch:
     assert reason("device", "list", "--workspace", "x").startswith("halton-cloud: OperationalError: ")
 
 
+def test_a_log_level_that_is_none_is_one_plain_sentence(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HALTON_LOG_LEVEL", "loud")
+    for command in (["serve"], ["workspace", "create", "Acme", "--owner", "vk@acme.co"]):
+        done = run(*command, home=home)
+        said = "Error: HALTON_LOG_LEVEL is 'loud'; it must be one of debug, info, warning, error, critical.\n"
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+    assert list(home.root.iterdir()) == []
+    for level in ("", "warning", "ERROR"):
+        monkeypatch.setenv("HALTON_LOG_LEVEL", level)
+        assert run("project", "list", "--workspace", "nobody", home=home).returncode == 1
+
+
 @on_sqlite
 def test_an_address_in_use_is_a_plain_line(served: str) -> None:
     port = served.rsplit(":", 1)[1]

@@ -11,7 +11,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -84,13 +83,15 @@ def _ready(context: Context) -> Comparison:
 
 
 def _seconds_until_ready(home: Path) -> float:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
     started = perf_counter()
-    command = [sys.executable, "-m", "api.cli.main", "serve", "--port", str(port), "--home", str(home)]
+    command = [sys.executable, "-m", "api.cli.main", "serve", "--port", "0", "--home", str(home)]
     environment = {"HALTON_LOG_LEVEL": "WARNING", **os.environ}
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment, start_new_session=True) as server:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, start_new_session=True) as server:
+        assert server.stdout is not None
         try:
+            line = server.stdout.readline()
+            assert line, "the server ended before it listened"
+            port = int(json.loads(line)["listening"].rsplit(":", 1)[1])
             while not _is_healthy(port):
                 assert server.poll() is None, "the server ended before it answered"
                 assert perf_counter() - started < _TIMEOUT, "the server never answered"

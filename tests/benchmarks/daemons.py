@@ -11,7 +11,7 @@ from statistics import median
 
 from pipelines.lake.paths import Home
 from tests.benchmarks.context import Context
-from tests.benchmarks.ingest import BATCH_ROWS, CLIENTS, DEFAULT_ROWS, counted, figures, started_sides
+from tests.benchmarks.ingest import BATCH_ROWS, CLIENTS, DEFAULT_ROWS, HELD_ROWS, counted, figures, started_sides
 from tests.benchmarks.load_client import Outcome
 from tests.benchmarks.measure import OURS, Comparison, alternate, compare, percentile, show
 from tests.benchmarks.uploading import Load, landed, pair_machines, send, started_server
@@ -32,7 +32,7 @@ def _two_workers(context: Context) -> list[Comparison]:
     with ExitStack() as stack:
         sides = started_sides(stack, context, load, clients=CLIENTS, workers=WORKERS)
         samples = alternate(context.runs, sides, context.progress)
-    return figures(samples, load, workers=WORKERS)
+    return figures(samples, load, workers=WORKERS, held=context.rows_or(HELD_ROWS))
 
 
 def _scaling(context: Context) -> Comparison:

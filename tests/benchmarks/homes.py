@@ -18,6 +18,7 @@ from typing import Final
 
 from pipelines.lake.clock import SystemClock
 from pipelines.lake.paths import Home
+from pipelines.row_file_upkeep import complete_row_files
 from tests.benchmarks.context import Context
 from tests.benchmarks.dataset import Dataset, make_dataset
 
@@ -45,6 +46,7 @@ def built_home(context: Context, rows: int) -> Dataset:
         context.progress(f"building the marts of {rows:,} rows")
         data = copy_of(landed, _kept(str(context.folder.parent)) / f"built-{rows}-{context.seed}")
         refresh_apart(data.home)
+        complete_row_files(data.home, SystemClock())
         _built[key] = data
     return _built[key]
 

@@ -22,6 +22,8 @@ NEW_YORK = ZoneInfo("America/New_York")
 # The night clocks go back in New York: a day of 25 hours.
 FALL_BACK = date(2026, 11, 1)
 
+pytestmark = pytest.mark.timeout(1_200)  # whoever is first waits for the story to be told
+
 
 class Story:
     """An agency's fortnight: what was sent, and what must come of it."""

@@ -22,7 +22,7 @@ from pipelines.refresh import RefreshFailed, refresh
 from pipelines.run_history import run_history
 from pipelines.verify.ledger_checks import check_files, read_ledger
 from pipelines.verify.report import VerifyReport
-from tests.faults.built_home import shared_built_home
+from tests.faults.builds.built_home import shared_built_home
 from tests.pipelines.lake_builder import Lake, calls
 from tests.pipelines.published import everything
 
@@ -33,6 +33,8 @@ ATTEMPTS_TO_HEAL = 3
 """A build that fails is tried once more on the same warehouse, then everything is built anew."""
 
 Damage = Callable[[Path, random.Random], None]
+
+pytestmark = pytest.mark.timeout(3_600)
 
 
 @pytest.fixture(scope="module")

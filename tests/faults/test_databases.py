@@ -20,10 +20,10 @@ from pipelines.lake.database import open_database
 from pipelines.lake.paths import DATABASE_VARIABLE, Home
 from pipelines.verify.ledger_checks import read_ledger
 from tests.conftest import on_sqlite
-from tests.faults.acknowledged_record import hold_to_account
-from tests.faults.honest_client import HonestClient, Onlooker, dishonest
+from tests.faults.databases.acknowledged_record import hold_to_account
+from tests.faults.databases.honest_client import HonestClient, Onlooker, dishonest
+from tests.faults.databases.restarted_postgres import restarted_postgres
 from tests.faults.paired_machine import PairedMachine, pair_machine
-from tests.faults.restarted_postgres import restarted_postgres
 from tests.installation import Installation
 from tests.wire_records import batch, record
 
@@ -32,8 +32,9 @@ CLIENTS = 4
 WRITERS = 32
 SERVER_PROCESSES = 4
 WRITERS_BATCHES, LONG_WRITERS_BATCHES = 12, 200
-STUCK_SECONDS = 60
+STUCK_SECONDS = 120
 
+pytestmark = pytest.mark.timeout(3_600)
 _log = logging.getLogger(__name__)
 
 

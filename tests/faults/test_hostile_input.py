@@ -14,8 +14,8 @@ from api.ingest.prepare import Sender, prepare
 from pipelines.lake.clock import SystemClock
 from pipelines.lake.paths import Home
 from tests.conftest import on_sqlite
-from tests.faults.hostile_campaign import hostile_campaign
-from tests.faults.hostile_requests import routes_of
+from tests.faults.hostile.campaign import hostile_campaign
+from tests.faults.hostile.requests import routes_of
 from tests.faults.paired_machine import pair_machine
 from tests.installation import Installation
 from tests.wire_records import BASE, batch, record, uuid_from

@@ -13,13 +13,15 @@ from pipelines.refresh import refresh
 from pipelines.run_history import run_history
 from pipelines.verify.run import verify
 from tests.conftest import on_sqlite
-from tests.faults.kill_campaign import kill_campaign
-from tests.faults.record_audit import LOST, TWICE
+from tests.faults.kills.campaign import kill_campaign
+from tests.faults.kills.record_audit import LOST, TWICE
 from tests.pipelines.published import ask
 
 CYCLES = {"sqlite": 120, "postgresql": 80}
 LONG_CYCLES = {"sqlite": 600, "postgresql": 400}
 MUTANT_CYCLES = 40
+
+pytestmark = pytest.mark.timeout(3_600)
 
 
 def test_acknowledged_rows_survive_every_kill_and_the_record_stays_whole(

@@ -22,8 +22,8 @@ from pipelines.run_history import forget_old_runs, run_history  # first: it swit
 # isort: split
 import dagster as dg
 
-from tests.faults.built_home import first_calls, shared_built_home
-from tests.faults.landed_totals import LandedCalls, shown_afresh, unnamed_files
+from tests.faults.builds.built_home import first_calls, shared_built_home
+from tests.faults.builds.landed_totals import LandedCalls, shown_afresh, unnamed_files
 from tests.pipelines.lake_builder import Lake, calls
 
 _log = logging.getLogger(__name__)

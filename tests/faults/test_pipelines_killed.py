@@ -21,8 +21,8 @@ from pipelines.lake.database import open_database
 from pipelines.lake.paths import DATABASE_VARIABLE, Home
 from pipelines.publish import newest_build_id
 from pipelines.snapshot_cleanup import SNAPSHOTS_KEPT, SUPERSEDED_KEPT, clean_marts
-from tests.faults.landed_totals import LandedCalls, shown, shown_afresh, unnamed_files
-from tests.faults.nursery import Ended, Nursery, Order, nursery
+from tests.faults.builds.landed_totals import LandedCalls, shown, shown_afresh, unnamed_files
+from tests.faults.builds.nursery import Ended, Nursery, Order, nursery
 from tests.pipelines.lake_builder import Lake, calls
 
 _log = logging.getLogger(__name__)
@@ -31,7 +31,9 @@ KILLS = {"refresher": 2, "dagster": 2, "publish": 2}
 LONG_KILLS = {"refresher": 34, "dagster": 33, "publish": 33}
 KILLS_BETWEEN_HEALS = 2
 TOO_LATE = "ended before the kill"
-TRIES = 3
+TRIES = 4
+SOONER = 0.7
+"""What a kill's moment is multiplied by after every attempt that ended before it."""
 BUILDERS = 8
 # A build goes on for as long as it takes; what lands meanwhile lands in so many files.
 FILES_DURING_BUILDS = 12
@@ -68,13 +70,13 @@ class Killed:
             way: `refresher`, `dagster`, or `publish`: a refresh, the point being one of publishing alone.
             point: share of the usual time.
         """
-        for _ in range(TRIES):
+        for number in range(TRIES):
             before = shown_afresh(self.lake.home)
             self.land()
             if way == "publish":
-                order = Order(kill_after=point * self.publish_seconds, from_publish=True)
+                order = Order(kill_after=point * SOONER**number * self.publish_seconds, from_publish=True)
             else:
-                order = Order(way=way, kill_after=point * self.seconds)
+                order = Order(way=way, kill_after=point * SOONER**number * self.seconds)
             (ended,) = self.nursery.run(order)
             after = shown_afresh(self.lake.home)
             assert ended.code in (0, -signal.SIGKILL)
@@ -142,14 +144,15 @@ def test_killed_at_any_point_readers_keep_a_whole_build_and_the_next_refresh_hea
 def test_eight_builds_at_once_go_one_after_another_while_rows_land(killed: Killed):
     home = killed.lake.home
     killed.land()
+    seen = {shown_afresh(home).build_id}
     killed.nursery.give(Order(children=BUILDERS))
     done = threading.Event()
-    seen: set[str] = set()
     wrong: list[object] = []
 
     def read() -> None:
-        reader = SnapshotReader(home)
-        while not done.wait(0.05):
+        reader, last = SnapshotReader(home), False
+        while not last:
+            last = done.wait(0.05)  # what was published last is read too, however long the reads before it took
             now = shown(reader)
             seen.add(now.build_id)
             if not now.is_exactly(killed.landed.up_to(now.max_file_seq)):

@@ -28,10 +28,10 @@ from pipelines.lake.database import open_database
 from pipelines.lake.paths import DATABASE_VARIABLE, Home
 from pipelines.publish import move_pointer
 from pipelines.snapshot_cleanup import SNAPSHOTS_KEPT, SUPERSEDED_KEPT, clean_marts
-from tests.faults.built_home import first_calls, shared_built_home
-from tests.faults.growing_warehouse import GrowingWarehouse
-from tests.faults.landed_totals import LandedCalls, shown
-from tests.faults.swap_readers import (
+from tests.faults.builds.built_home import first_calls, shared_built_home
+from tests.faults.builds.growing_warehouse import GrowingWarehouse
+from tests.faults.builds.landed_totals import LandedCalls, shown
+from tests.faults.builds.swap_readers import (
     EXPECTED_FILE,
     Tally,
     answers_so_far,
@@ -144,7 +144,14 @@ def test_threads_of_one_server_never_see_a_mixed_answer(swapping: Swapping, swap
 def test_processes_never_see_a_mixed_answer(swapping: Swapping, swaps: int, tmp_path: Path):
     stop = tmp_path / "stop"
     (tmp_path / EXPECTED_FILE).write_bytes(msgspec.json.encode(swapping.warehouse.expected))
-    command = [sys.executable, "-m", "tests.faults.swap_readers", str(swapping.home.root), swapping.key, str(stop)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.faults.builds.swap_readers",
+        str(swapping.home.root),
+        swapping.key,
+        str(stop),
+    ]
     root = Path(__file__).parents[2]
     with subprocess.Popen([*command, str(READERS)], stdout=subprocess.PIPE, text=True, cwd=root) as readers:
         assert readers.stdout is not None

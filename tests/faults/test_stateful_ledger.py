@@ -21,9 +21,9 @@ from hypothesis.stateful import run_state_machine_as_test
 from pipelines.lake.clock import FixedClock
 from pipelines.lake.paths import DATABASE_VARIABLE, Home
 from pipelines.run_history import run_history
-from tests.faults.cloud_machine import Budget, CloudMachine
-from tests.faults.cloud_records import START
-from tests.faults.cloud_under_test import Cloud, fresh_home
+from tests.faults.stateful.cloud_machine import Budget, CloudMachine
+from tests.faults.stateful.cloud_records import START
+from tests.faults.stateful.cloud_under_test import Cloud, fresh_home
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +31,9 @@ _log = logging.getLogger(__name__)
 EXAMPLES = {"sqlite": 2, "postgres": 2}
 STEPS = 30
 LONGER = 50
+# Which examples a seed makes depends on the version of Hypothesis, and on what is imported: all may be too simple.
+ATTEMPTS = 5
+CHECKED = "examples checked to the end"
 
 NewCloud = Callable[[Sequence[str]], Cloud]
 
@@ -65,11 +68,9 @@ def new_cloud(
 def test_every_answer_is_what_the_model_says(new_cloud: NewCloud, request: pytest.FixtureRequest):
     long, database = request.config.getoption("--long"), request.node.callspec.params["new_cloud"]
     budget = Budget(replays=1_000_000) if long else Budget(replays=1 if database == "sqlite" else 0)
-    seed = random.randrange(2**32)
     settings = hypothesis.settings(
         max_examples=EXAMPLES[database] * (LONGER if long else 1),
         stateful_step_count=STEPS,
-        derandomize=not long,
         database=None,
         deadline=None,
         # A build takes seconds: what fails is told as it was met.
@@ -79,9 +80,12 @@ def test_every_answer_is_what_the_model_says(new_cloud: NewCloud, request: pytes
 
     machine: Any = functools.partial(CloudMachine, new_cloud, budget)
 
-    if long:
+    for attempt in range(ATTEMPTS):
+        seed = random.randrange(2**32) if long else attempt
         _log.info("seed %d", seed)
         hypothesis.seed(seed)(machine)
-    run_state_machine_as_test(machine, settings=settings)
+        run_state_machine_as_test(machine, settings=settings)
+        if CHECKED in budget.done:
+            break
     _log.info("%s", budget.done)
-    assert budget.done["examples checked to the end"] > 0
+    assert budget.done[CHECKED] > 0

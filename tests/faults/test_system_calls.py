@@ -7,26 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.strace_faults import MISSING, available
-from tests.faults.sweep_results import Said, check_sweep, run_sweeps
+from tests.faults.system_calls.strace_faults import MISSING, available
+from tests.faults.system_calls.sweep_results import Said, check_sweep, parameters, run_sweeps
 
 # Cases per sweep in the default run; `--long` tries every one (0).
 SIZES = {("ingest", "calls"): 10, ("ingest", "strace"): 20, ("migration", "strace"): 12}
-SWEEPS = [
-    pytest.param(*one, marks=pytest.mark.skipif(one[1] == "strace" and not available(), reason=MISSING))
-    for one in SIZES
-]
 
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Said:
-    sizes = dict.fromkeys(SIZES, 0) if request.config.getoption("--long") else SIZES
-    possible = {one: size for one, size in sizes.items() if available() or one[1] != "strace"}
-    return run_sweeps(tmp_path_factory.mktemp("sweeps"), possible)
+    long = request.config.getoption("--long")
+    return run_sweeps(tmp_path_factory.mktemp("sweeps"), dict.fromkeys(SIZES, 0) if long else SIZES)
 
 
 @pytest.mark.timeout(7_200)
-@pytest.mark.parametrize(("operation", "how"), SWEEPS)
+@pytest.mark.parametrize(("operation", "how"), parameters(SIZES))
 def test_it_survives_a_fault_at_any_call(said: Said, operation: str, how: str):
     plan, *cases = said[operation, how]
     sys.stdout.write(f"{check_sweep(plan, cases)}\n")
@@ -34,5 +29,5 @@ def test_it_survives_a_fault_at_any_call(said: Said, operation: str, how: str):
 
 def test_what_the_sweep_needs_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert not available()
+    assert not available.__wrapped__()
     assert "apt-get install strace" in MISSING

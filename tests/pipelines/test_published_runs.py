@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 import duckdb
 import pytest
 
-from api.dashboards.queries.marts import Marts
-from api.dashboards.queries.requests import one
 from pipelines import publish
-from pipelines.lake.catalog import SnapshotReader
 from pipelines.publish import Publication, PublishError, new_build_id, newest_build_id
-from tests.pipelines.lake_builder import Lake, named_id
+from tests.pipelines.lake_builder import Lake
 from tests.pipelines.published import ask
 
 
@@ -55,23 +50,3 @@ def test_a_lost_row_is_still_noticed(lake: Lake, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(publish, "_new_rows", lambda *given: runs(*given)[1:])
     with pytest.raises(PublishError, match="requests"):
         publish.publish(lake.home, lake.home.warehouse, publication(lake))
-
-
-@pytest.mark.parametrize("lists", ["whole", "damaged", "missing"])
-def test_a_request_is_found_by_id_whatever_became_of_the_lists(lake: Lake, lists: str) -> None:
-    for path in lake.home.segments.glob("*.ids"):
-        if lists == "damaged":
-            path.write_bytes(b"not a list")
-        if lists == "missing":
-            path.unlink()
-    reader = SnapshotReader(lake.home)
-    snapshot = reader.current()
-    assert snapshot is not None
-    with snapshot:
-        marts = Marts(snapshot)
-        found = one(marts, lake.acme, UUID(named_id("request first7")))
-        assert found is not None
-        assert found["input_tokens"] == 1007
-        assert one(marts, lake.acme, UUID(named_id("request nobody made"))) is None
-        assert one(marts, named_id("workspace beta"), UUID(named_id("request first7"))) is None
-    reader.close()

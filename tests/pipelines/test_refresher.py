@@ -73,7 +73,7 @@ def test_the_process_publishes_what_lands_and_stops_on_sigterm(lake: Lake) -> No
     )  # fmt: skip
     try:
         lake.land(lake.acme, lake.laptop, calls(4, "live"))
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 200
         while ask(lake.home, "select rows_total from build_info") != [(124,)]:
             assert process.poll() is None, process.communicate()[1]
             assert time.monotonic() < deadline

@@ -170,7 +170,7 @@ def test_compaction_and_retention_stand_in_the_history_of_runs(story: Story) -> 
     assert event is not None
     assert event.asset_materialization is not None
     deleted = len(story.compactions["deleted"].deleted)
-    assert event.asset_materialization.metadata["files_deleted"].value == deleted >= 2
+    assert event.asset_materialization.metadata["deleted"].value == deleted >= 2
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pytest
 
 from pipelines import segments
 from pipelines.durable_files import TEMPORARY_PREFIX, remove_leftovers, sha256_of_file
-from pipelines.lake.catalog import ids_name
 from pipelines.lake.paths import Home
 from pipelines.segments import Segment, merge_segments, tier, write_segment
 
@@ -36,19 +35,6 @@ def test_a_segment_is_named_by_its_content_and_sorted(connection: duckdb.DuckDBP
     assert one.row_count == 1000
     read = connection.execute(f"select workspace_id, requested_at from '{path}'").fetchall()
     assert read == sorted(read)
-
-
-def test_the_ids_beside_a_segment_are_all_of_its_ids_in_order(
-    connection: duckdb.DuckDBPyConnection, tmp_path: Path
-) -> None:
-    home = Home(tmp_path)
-    one = write_segment(connection, home, rows(0, 1000))
-    ids = connection.execute(
-        f"select request_id, requested_at from read_parquet('{home.segments / ids_name(one.name)}')"
-    ).fetchall()
-    of_segment = connection.execute(f"select request_id, requested_at from '{home.segments / one.name}'").fetchall()
-    assert sorted(ids) == sorted(of_segment)
-    assert [row[0] for row in ids] == sorted(row[0] for row in of_segment)
 
 
 def test_the_number_of_segments_stays_bounded_and_no_row_is_lost(

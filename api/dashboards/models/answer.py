@@ -86,7 +86,7 @@ class BuildStamp(Shape, kw_only=True, frozen=True):
 
     workspace: Annotated[str, Meta(description="Slug of the workspace.")]
     build_id: Annotated[str | None, Meta(description="The published build read; null before the first.")]
-    data_as_of: Annotated[Instant | None, Meta(description="Arrival of the newest request in the build.")]
+    data_as_of: Annotated[Instant | None, Meta(description="Arrival of the workspace's newest batch in the build.")]
     stale: Annotated[bool, Meta(description="True when requests have waited too long for a build.")]
     time_zone: Annotated[str, Meta(description="IANA zone whose days are meant.")]
     currency: Literal["USD"] = "USD"

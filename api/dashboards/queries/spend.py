@@ -1,67 +1,25 @@
-"""Sums from the roll-ups.
+"""Sums of a workspace.
 
-Belongs here: every total, series and ranking, all from `mart_spend_daily` (whole local days) or `mart_spend_15min`
-(the last 24 hours). Does not belong here: single requests (`queries.requests`).
+Belongs here: every total, series and ranking the views ask for, and choosing what adds them up: memory (`roll_up`)
+where the workspace's rows of the build are held, DuckDB (`spend_sql`) where they are too many or too old. Both give the
+same answers. Does not belong here: single requests (`queries.requests`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from enum import StrEnum
-from typing import Any, Final
+from datetime import date, datetime
+from typing import Any
 
 from api.dashboards.filters import Filters
-from api.dashboards.measures import NO_MONEY, NOTHING, TOKEN_MEASURES, M, Measures, Money, total
-from api.dashboards.periods import Grain, Span, local_day
-from api.dashboards.queries import conditions
-from api.dashboards.queries.marts import Marts, Row
-from pipelines.lake.catalog import WITHOUT_DEVICES
-
-
-class By(StrEnum):
-    """Columns a sum can be split by. DAY is the workspace's local day; BUCKET needs a span of 15-minute grain."""
-
-    DAY = "local_day"
-    MONTH = "local_month"
-    BUCKET = "bucket_starts_at"
-    PROVIDER = "provider"
-    MODEL = "model"
-    PROJECT = "project"
-    DEVICE = "device_id"
-
-
-KNOWN_KINDS: Final = ("metered", "subscription_imputed", "imported")
-Key = tuple[Any, ...]
-"""Values of the `By` columns: text for names and ids, `date` for DAY, aware UTC `datetime` for BUCKET."""
-
-_TABLES: Final = {"day": "marts.mart_spend_daily", "15min": "marts.mart_spend_15min"}
-# Summed over devices: a fraction of the rows, for whatever does not ask by device.
-_DAYS_WITHOUT_DEVICES: Final = WITHOUT_DEVICES
-_MONTHLY: Final = "marts.mart_spend_monthly"
-_MONEY_SUMS: Final = (
-    "sum(requests), sum(unpriced_requests), sum(unrated_requests), sum(error_requests),"
-    " sum(cost_logged_millicents), sum(cost_priced_picousd)"
-)
-_MONEY_COLUMNS: Final = 6
-_TOKEN_SUMS: Final = ", ".join(f"sum({name})" for name in TOKEN_MEASURES)
-_Condition = tuple[list[str], conditions.Parameters]
-
-
-@dataclass(frozen=True)
-class Asking:
-    """Whose sums are asked for.
-
-    Attributes:
-        workspace_id: UUID text.
-        time_zone: zone of its local days.
-        filters: the multi-selects; the range is the span's business.
-    """
-
-    workspace_id: str
-    time_zone: str
-    filters: Filters
+from api.dashboards.measures import NO_MONEY, NOTHING, M, Measures, Money, total
+from api.dashboards.periods import Span, month_start, next_month
+from api.dashboards.queries import spend_sql
+from api.dashboards.queries.asking import Asking, By, Key, WithheldRows
+from api.dashboards.queries.marts import Marts
+from api.dashboards.queries.roll_up import RollUp, Window, days_window
+from api.dashboards.queries.roll_up_loading import BUCKETS, DAYS, DAYS_BY_DEVICE, Source, load
+from pipelines.lake.clock import to_micros
 
 
 def spend(marts: Marts, asking: Asking, span: Span, *by: By) -> dict[Key, Measures]:
@@ -70,177 +28,88 @@ def spend(marts: Marts, asking: Asking, span: Span, *by: By) -> dict[Key, Measur
     Returns:
         Sums by key; keys without a request are missing. Without columns the one key is `()`.
     """
-    table = _table(asking, span.grain, by)
-    return _sums(marts, asking, table, conditions.rollup_span(span), _columns(span, by), NOTHING)
+    return _sums(marts, asking, span, by, NOTHING)
 
 
 def money(marts: Marts, asking: Asking, span: Span, *by: By) -> dict[Key, Money]:
     """Return what `spend` does, without tokens: half the work."""
-    table = _table(asking, span.grain, by)
-    return _sums(marts, asking, table, conditions.rollup_span(span), _columns(span, by), NO_MONEY)
+    return _sums(marts, asking, span, by, NO_MONEY)
 
 
-def spend_by_each(marts: Marts, asking: Asking, span: Span, *groupings: tuple[By, ...]) -> list[dict[Key, Measures]]:
-    """Return what `spend` does for each of several groupings, reading the roll-up once.
+def spend_and_money(
+    marts: Marts, asking: Asking, span: Span, by: tuple[By, ...], *others: tuple[By, ...]
+) -> tuple[dict[Key, Measures], list[dict[Key, Money]]]:
+    """Return `spend` of one grouping and `money` of others; DuckDB reads the roll-up once for all.
 
     Args:
         marts: the snapshot.
         asking: whose sums.
         span: of when.
-        groupings: one tuple of columns per answer.
+        by: columns of the grouping with tokens.
+        others: columns of each of those without.
     """
-    asked = list(dict.fromkeys(column for by in groupings for column in by))
-    stored = dict(_columns(span, asked))
-    names = list(dict.fromkeys(stored.values()))
-    where, parameters = _conditions(asking, conditions.rollup_span(span))
-    sets = [[stored[column] for column in by] for by in groupings]
-    grouped = ", ".join(f"({', '.join(['spend_kind', *one])})" for one in sets)
-    statement = (
-        f"select grouping({', '.join(names)}), spend_kind, {', '.join(names)}, {_MONEY_SUMS}, {_TOKEN_SUMS}"  # noqa: S608 - fixed fragments
-        f" from {_table(asking, span.grain, asked)} where {where} group by grouping sets ({grouped})"
-    )
-    # Of each set, DuckDB tells which columns it leaves out, the first one as the highest bit.
-    absent = [sum(1 << (len(names) - 1 - at) for at, name in enumerate(names) if name not in one) for one in sets]
-    found: list[dict[Key, list[Measures]]] = [{} for _ in sets]
-    for left_out, kind, *row in marts.rows(statement, parameters):
-        values, sums = dict(zip(names, row, strict=False)), tuple(row[len(names) :])
-        measured = Measures(*_money(kind, sums), *sums[_MONEY_COLUMNS:])
-        for number, mask in enumerate(absent):
-            if mask == left_out:
-                key = tuple(_value(column, values[stored[column]], asking.time_zone) for column in groupings[number])
-                found[number].setdefault(key, []).append(measured)
-    return [{key: total(parts, NOTHING) for key, parts in one.items()} for one in found]
+    window = _window(span)
+    found = _held(marts, asking, _source(asking, span, [*by, *(column for one in others for column in one)]), window)
+    if found is None:
+        first, *rest = spend_sql.sums_by_each(marts, asking, span, by, *others)
+        return first, [{key: _without_tokens(sums) for key, sums in one.items()} for one in rest]
+    return found.sums(asking, window, by, NOTHING), [found.sums(asking, window, one, NO_MONEY) for one in others]
 
 
 def money_by_month(marts: Marts, asking: Asking, first: date, last: date) -> dict[date, Money]:
     """Return the money of whole local months by their first day, from that of `first` to that of `last`."""
-    months: _Condition = (
-        ["local_month between $first_month and $last_month"],
-        {"first_month": first, "last_month": last},
-    )
-    found = _sums(marts, asking, _MONTHLY, months, [(By.MONTH, By.MONTH)], NO_MONEY)
-    return {month: sums for (month,), sums in found.items()}
-
-
-def _table(asking: Asking, grain: Grain, by: Sequence[By] = ()) -> str:
-    """Return the smallest roll-up that can answer."""
-    if grain == "day" and By.DEVICE not in by and not asking.filters.devices:
-        return _DAYS_WITHOUT_DEVICES
-    return _TABLES[grain]
-
-
-def _columns(span: Span, by: Sequence[By]) -> list[tuple[By, By]]:
-    """Return each asked column with the one of the roll-up it is made from."""
-    return [(column, By.BUCKET if column is By.DAY and span.grain == "15min" else column) for column in by]
-
-
-def _sums(
-    marts: Marts, asking: Asking, table: str, when: _Condition, columns: Sequence[tuple[By, By]], nothing: M
-) -> dict[Key, M]:
-    names = ", ".join(["spend_kind", *(stored for _, stored in columns)])
-    where, parameters = _conditions(asking, when)
-    sums = f"{_MONEY_SUMS}, {_TOKEN_SUMS}" if isinstance(nothing, Measures) else _MONEY_SUMS
-    statement = f"select {names}, {sums} from {table} where {where} group by {names}"  # noqa: S608 - fixed fragments
-    found: dict[Key, list[M]] = {}
-    for row in marts.rows(statement, parameters):
-        values = row[1 : 1 + len(columns)]
-        key = tuple(_value(asked, value, asking.time_zone) for (asked, _), value in zip(columns, values, strict=True))
-        measured = type(nothing)(*_money(row[0], row[1 + len(columns) :]), *row[1 + len(columns) + _MONEY_COLUMNS :])
-        found.setdefault(key, []).append(measured)
-    return {key: total(parts, nothing) for key, parts in found.items()}
-
-
-def _conditions(asking: Asking, when: _Condition) -> tuple[str, conditions.Parameters]:
-    return conditions.joined(
-        conditions.workspace(asking.workspace_id),
-        when,
-        conditions.rail(asking.filters),
-        ([conditions.VISIBLE], {}),
-    )
-
-
-def _money(kind: str, sums: Row) -> tuple[int, ...]:
-    """Return the fields of `Money`, in order, of requests of one spend kind."""
-    requests, unpriced, unrated, errors, millicents, picousd = sums[:_MONEY_COLUMNS]
-    metered = kind == "metered"
-    return (
-        requests,
-        unpriced,
-        unrated,
-        errors,
-        requests - unpriced if metered else 0,
-        millicents if metered else 0,
-        picousd if metered else 0,
-        millicents if kind == "subscription_imputed" else 0,
-        millicents if kind == "imported" else 0,
-        millicents if kind not in KNOWN_KINDS else 0,
-    )
-
-
-@dataclass(frozen=True)
-class WithheldRows:
-    """Requests that stay out of the dashboards, of one project and reason."""
-
-    project: str
-    reason: str
-    requests: int
+    first, last = month_start(first), month_start(last)
+    found = _held(marts, asking, _days_source(asking), days_window(first, last))
+    if found is None:
+        return spend_sql.money_by_month(marts, asking, first, last)
+    months: dict[date, Money] = {}
+    while first <= last:
+        following = next_month(first)
+        months.update(
+            (first, sums) for sums in found.sums(asking, days_window(first, following), (), NO_MONEY).values()
+        )
+        first = following
+    return months
 
 
 def withheld(marts: Marts, asking: Asking, span: Span) -> list[WithheldRows]:
     """Return how many requests of a span are withheld, by project and reason."""
-    where, parameters = conditions.joined(
-        conditions.workspace(asking.workspace_id),
-        conditions.rollup_span(span),
-        conditions.rail(asking.filters),
-        (["withheld_reason is not null"], {}),
-    )
-    statement = f"""
-        select project, withheld_reason, sum(requests) from {_table(asking, span.grain)}
-        where {where} group by project, withheld_reason order by project, withheld_reason
-    """  # noqa: S608 - fixed fragments
-    return [WithheldRows(*row) for row in marts.rows(statement, parameters)]
+    window = _window(span)
+    found = _held(marts, asking, _source(asking, span), window)
+    return spend_sql.withheld(marts, asking, span) if found is None else found.withheld_rows(asking, window)
 
 
 def last_active_days(marts: Marts, asking: Asking) -> dict[str, date]:
     """Return the last local day with a visible request by project, over all time."""
-    where, parameters = conditions.joined(
-        conditions.workspace(asking.workspace_id), conditions.rail(asking.filters), ([conditions.VISIBLE], {})
-    )
-    statement = f"select project, max(local_day) from {_table(asking, 'day')} where {where} group by project"  # noqa: S608
-    return dict(marts.rows(statement, parameters))
+    found = _held(marts, asking, _days_source(asking), None)
+    return spend_sql.last_active_days(marts, asking) if found is None else found.last_days(asking)
 
 
 def days_with_requests(marts: Marts, asking: Asking, span: Span) -> list[tuple[date, int]]:
     """Return (local day, visible requests) of a span of whole days, newest first: an index into the facts."""
-    return _counts(marts, asking, _table(asking, "day"), By.DAY, conditions.rollup_span(span))
+    window = days_window(span.first_day, span.end_day)
+    found = _held(marts, asking, _days_source(asking), window)
+    if found is None:
+        return spend_sql.days_with_requests(marts, asking, span)
+    return sorted(((day, count) for (day,), count in found.counts(asking, window, (By.DAY,)).items()), reverse=True)
 
 
 def buckets_with_requests(
     marts: Marts, asking: Asking, starts_at: datetime, ends_at: datetime
 ) -> list[tuple[datetime, int]]:
     """Return (15-minute bucket, visible requests) of [starts_at, ends_at), newest first: a finer index."""
-    counted = _counts(marts, asking, _TABLES["15min"], By.BUCKET, conditions.bucket_span(starts_at, ends_at))
-    return [(bucket.replace(tzinfo=UTC), count) for bucket, count in counted]
-
-
-def _counts(marts: Marts, asking: Asking, table: str, column: By, when: _Condition) -> list[tuple[Any, int]]:
-    where, parameters = _conditions(asking, when)
-    statement = f"""
-        select {column}, sum(requests) from {table} where {where}
-        group by {column} having sum(requests) > 0 order by {column} desc
-    """  # noqa: S608 - fixed fragments
-    return [(value, count) for value, count in marts.rows(statement, parameters)]
+    window = to_micros(starts_at), to_micros(ends_at)
+    found = _held(marts, asking, BUCKETS, window)
+    if found is None:
+        return spend_sql.buckets_with_requests(marts, asking, starts_at, ends_at)
+    return sorted(((at, count) for (at,), count in found.counts(asking, window, (By.BUCKET,)).items()), reverse=True)
 
 
 def distinct(marts: Marts, workspace_id: str, *by: By) -> list[Key]:
-    """Return every visible combination of the given columns, over all time, in order."""
-    names, table = ", ".join(by), _TABLES["day"] if By.DEVICE in by else _DAYS_WITHOUT_DEVICES
-    where, parameters = conditions.joined(conditions.workspace(workspace_id), ([conditions.VISIBLE], {}))
-    statement = f"select distinct {names} from {table} where {where} order by {names}"  # noqa: S608
-    return [
-        tuple(_value(column, value, "UTC") for column, value in zip(by, row, strict=True))
-        for row in marts.rows(statement, parameters)
-    ]
+    """Return every combination of the given columns with a visible request, over all time, in order."""
+    asking = Asking(workspace_id, "UTC", Filters())
+    found = _held(marts, asking, DAYS_BY_DEVICE if By.DEVICE in by else DAYS, None)
+    return spend_sql.distinct(marts, asking, *by) if found is None else sorted(found.counts(asking, None, by))
 
 
 def folded(sums: Mapping[Key, Money], position: int) -> dict[Any, Money]:
@@ -251,10 +120,37 @@ def folded(sums: Mapping[Key, Money], position: int) -> dict[Any, Money]:
     return {key: total(parts, NO_MONEY) for key, parts in groups.items()}
 
 
-def _value(column: By, value: Any, time_zone: str) -> Any:
-    if column is By.DEVICE:
-        return str(value)
-    if isinstance(value, datetime):
-        instant = value.replace(tzinfo=UTC)
-        return local_day(instant, time_zone) if column is By.DAY else instant
-    return value
+def _sums(marts: Marts, asking: Asking, span: Span, by: Sequence[By], nothing: M) -> dict[Key, M]:
+    window = _window(span)
+    found = _held(marts, asking, _source(asking, span, by), window)
+    return (
+        spend_sql.sums(marts, asking, span, by, nothing) if found is None else found.sums(asking, window, by, nothing)
+    )
+
+
+def _held(marts: Marts, asking: Asking, source: Source, window: Window | None) -> RollUp | None:
+    """Return the roll-up when it is held and has all of a window (None: of all time)."""
+    if marts.held is None or marts.build_id is None:
+        return None
+    workspace_id = asking.workspace_id
+    found = marts.held.roll_up(marts.build_id, workspace_id, source.table, lambda: load(marts, workspace_id, source))
+    return found if found is not None and found.covers(window) else None
+
+
+def _source(asking: Asking, span: Span, by: Sequence[By] = ()) -> Source:
+    return BUCKETS if span.grain == "15min" else _days_source(asking, by)
+
+
+def _days_source(asking: Asking, by: Sequence[By] = ()) -> Source:
+    """Return the smaller roll-up that can answer."""
+    return DAYS_BY_DEVICE if By.DEVICE in by or asking.filters.devices else DAYS
+
+
+def _window(span: Span) -> Window:
+    if span.grain == "day":
+        return days_window(span.first_day, span.end_day)
+    return to_micros(span.starts_at), to_micros(span.ends_at)
+
+
+def _without_tokens(sums: Measures) -> Money:
+    return Money(*(getattr(sums, name) for name in Money.__struct_fields__))

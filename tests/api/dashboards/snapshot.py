@@ -146,7 +146,7 @@ def _tables(rows: list[RequestFact], zones: dict[str, str], zone_of: dict[str, s
                 "batch_id": f"sent-{key}",
                 "workspace_id": owner,
                 "device_id": device,
-                "received_at": NOW.replace(tzinfo=None),
+                "received_at": received_at.replace(tzinfo=None),
                 "received_count": 50,
                 "landed_count": 50,
                 "duplicate_count": 0,
@@ -154,8 +154,9 @@ def _tables(rows: list[RequestFact], zones: dict[str, str], zone_of: dict[str, s
                 "conflict_count": 0,
                 "file_seq": 1,
             }
-            for key, owner, device in {
-                row["batch_key"]: (row["batch_key"], row["workspace_id"], row["device_id"]) for row in rows
+            for key, owner, device, received_at in {
+                row["batch_key"]: (row["batch_key"], row["workspace_id"], row["device_id"], row["received_at"])
+                for row in sorted(rows, key=lambda row: row["received_at"])  # the newest of a batch stays
             }.values()
         ],
         "fct_request_conflicts": [_conflict(row) for row in rows if row["request_id"] == identifier("request", 5)],

@@ -2,8 +2,9 @@
 
 Belongs here: tables and the devices that may upload. Does not belong here: the server (`postgres_mirror`).
 
-`requests` has the one index that de-duplication needs, its primary key; a mirror that serves dashboards would need
-more, and pay for them at every insert.
+`requests` has the index that de-duplication needs, its primary key, and the two that the documented dashboards cannot
+do without: a workspace's newest calls and its periods (overview), and the same of one project (project page, recent
+requests). Devices, models and providers are read off those; a larger installation would index more.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ CREATE TABLE requests (
     {", ".join(f"{name} {kind}" for name, kind in COLUMNS)},
     PRIMARY KEY (workspace_id, id)
 );
+CREATE INDEX requests_by_time ON requests (workspace_id, requested_at);
+CREATE INDEX requests_by_project ON requests (workspace_id, project, requested_at);
 """
 
 
@@ -84,6 +87,14 @@ def create(uri: str, devices: int) -> list[str]:
 def token_digest(token: str) -> bytes:
     """Return what is stored of a token."""
     return hashlib.sha256(token.encode()).digest()
+
+
+def postmaster(uri: str) -> int:
+    """Return the process id all of the database's processes descend from."""
+    with psycopg.connect(uri) as connection:
+        row = connection.execute("SELECT pg_read_file('postmaster.pid')").fetchone()
+        assert row is not None
+        return int(str(row[0]).split()[0])
 
 
 def count_requests(uri: str) -> int:

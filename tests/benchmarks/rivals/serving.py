@@ -87,6 +87,11 @@ class RivalServer:
         self.url = json.loads(line)["listening"]
         return self
 
+    @property
+    def pid(self) -> int:
+        """Process id of the server, or of the parent of its workers."""
+        return self._process.pid
+
     def __exit__(self, *_: object) -> None:
         os.killpg(self._process.pid, signal.SIGTERM)
         self._process.wait(timeout=60)
