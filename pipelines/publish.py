@@ -23,7 +23,7 @@ import msgspec
 from pipelines.durable_files import replacing, sha256_of_file
 from pipelines.lake.catalog import WITHOUT_DEVICES, CurrentPointer, quoted, read_pointer
 from pipelines.lake.paths import Home
-from pipelines.segments import Segment, merge_segments, write_segment
+from pipelines.segments import Segment, adopt_segment, merge_segments, new_segment_files
 from pipelines.warehouse import warehouse_opened
 
 _log = logging.getLogger(__name__)
@@ -46,11 +46,9 @@ PUBLISHED_TABLES: Final = {
 
 
 # What the incremental models remember to find stale periods; of no use to readers.
-_BOOKKEEPING: Final = frozenset({"last_file_seq", "visibility_version", "rates_digest"})
+_BOOKKEEPING: Final = frozenset({"last_file_seq", "visibility_version"})
 _SPEND: Final = "mart_spend_"
 _DAILY: Final = "mart_spend_daily"
-_ROWS_SORTED_AT_ONCE: Final = 1_000_000
-"""New rows beyond this become several segments, one after the other in time: sorting them together would spill."""
 _BIGGEST_BIGINT: Final = 2**63 - 1
 
 
@@ -66,7 +64,6 @@ class Publication:
         build_id: name of the new build.
         built_at: when, aware UTC.
         base_segments: segments of the build this one goes on from; empty for a full one.
-        since_file_seq: rows of later landing files are new.
         max_file_seq: the newest landing file built.
         rate_book_version: the rate book rows were priced by.
     """
@@ -74,7 +71,6 @@ class Publication:
     build_id: str
     built_at: datetime
     base_segments: Sequence[Segment]
-    since_file_seq: int
     max_file_seq: int
     rate_book_version: str
 
@@ -148,7 +144,7 @@ def publish(home: Home, warehouse: Path, publication: Publication) -> Published:
     with warehouse_opened(warehouse) as connection:
         _refuse_inexact_columns(connection)
         segments = list(publication.base_segments)
-        new = [write_segment(connection, home, rows) for rows in _new_rows(connection, publication.since_file_seq)]
+        new = [adopt_segment(connection, home, path) for path in new_segment_files(home)]
         segments = merge_segments(connection, home, [*segments, *new])
         rows_total = sum(one.row_count for one in segments)
         _check_totals(connection, rows_total)
@@ -182,24 +178,6 @@ def _refuse_inexact_columns(connection: duckdb.DuckDBPyConnection) -> None:
     wide = [name for name, kind, *_ in described if kind in ("HUGEINT", "UHUGEINT")]
     if wide:
         raise PublishError(f"{FACTS} has columns that Parquet cannot hold exactly: {', '.join(wide)}")
-
-
-def _new_rows(connection: duckdb.DuckDBPyConnection, since_file_seq: int) -> list[str]:
-    """Return queries that together yield the rows after the watermark, each a run of days to be sorted at once."""
-    rows = f"from {FACTS} where file_seq > {since_file_seq:d}"
-    counted = connection.execute(
-        "select requested_on, count(*) from stg_requests where file_seq > ? group by requested_on order by 1",
-        [since_file_seq],
-    ).fetchall()
-    runs: list[tuple[date, date, int]] = []
-    for day, count in counted:
-        if runs and runs[-1][2] + count <= _ROWS_SORTED_AT_ONCE:
-            runs[-1] = runs[-1][0], day, runs[-1][2] + count
-        else:
-            runs.append((day, day, count))
-    if len(runs) < 2:  # noqa: PLR2004 - also none: an empty segment carries the columns
-        return [rows]
-    return [f"{rows} and requested_on between date '{first}' and date '{last}'" for first, last, _ in runs]
 
 
 def _column_names(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
@@ -236,7 +214,7 @@ def _is_bookkeeping(table: str, column: str) -> bool:
 
 def _check_totals(connection: duckdb.DuckDBPyConnection, rows_total: int) -> None:
     """Hold segments, facts and every roll-up against each other: a lost or doubled row must not be published."""
-    counts = {"facts": "select count(*) from stg_requests"} | {
+    counts = {"facts": "select count(*) from int_requests_priced"} | {
         mart: f"select coalesce(sum(requests), 0) from {mart}"  # noqa: S608 - names are ours
         for mart in PUBLISHED_TABLES
         if mart.startswith(_SPEND)
@@ -265,8 +243,7 @@ def _write_snapshot(
         )
         connection.execute(
             "create table snapshot.build_info as select $build_id::varchar as build_id,"
-            " $built_at::timestamp as built_at, greatest((select max(received_at) from stg_requests),"
-            " (select max(received_at) from fct_batches)) as data_as_of,"
+            " $built_at::timestamp as built_at, (select max(received_at) from fct_batches) as data_as_of,"
             " $max_file_seq::bigint as max_file_seq, $rows_total::bigint as rows_total,"
             " $rate_book_version::varchar as rate_book_version",
             {

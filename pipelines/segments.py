@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import duckdb
 import msgspec
 
-from pipelines.durable_files import move_durably, sha256_of_file, temporary_beside
+from pipelines.durable_files import TEMPORARY_PREFIX, move_durably, sha256_of_file, temporary_beside
 from pipelines.lake.catalog import ids_name, quoted
 from pipelines.lake.paths import Home
 
@@ -24,11 +25,17 @@ SEGMENTS_PER_TIER: Final = 8
 """So many of one size are merged into one; a row is rewritten once per tier, about six times in its life."""
 NEVER_MERGED_ROWS: Final = SMALLEST_TIER_ROWS * TIER_FACTOR**2
 """A segment this large (about 40 MB) stays as it is: sorting more at once would need the disk."""
-_ROW_GROUP_ROWS: Final = 32_768
-"""One request with all its columns costs the decoding of one row group."""
+FILE_OPTIONS: Final = (
+    "format parquet, parquet_version v2, compression zstd, compression_level 1, write_bloom_filter false,"
+    " row_group_size 65536"
+)
+"""A fifth less work than DuckDB's own defaults and smaller files; the model that writes new rows is told the same."""
 _IDS_ROW_GROUP_ROWS: Final = 8_192
 
-# A stable order: equal rows give equal bytes, and a workspace's period is found by row-group statistics.
+NEW_SEGMENT_PREFIX: Final = f"{TEMPORARY_PREFIX}new-"
+_NEW_SEGMENT_SUFFIX: Final = "-new.parquet"
+
+# As the model `int_requests_priced` writes them. A stable order: equal rows give equal bytes, and a workspace's period is found by row-group statistics.
 _ORDER: Final = "workspace_id, requested_at, file_seq, file_row_number"
 
 
@@ -56,6 +63,12 @@ def tier(row_count: int) -> int:
     return level
 
 
+def new_segment_files(home: Home) -> list[Path]:
+    """Return the files with new rows that the models of this build wrote, in the order they were written."""
+    found = home.segments.glob(f"{NEW_SEGMENT_PREFIX}*{_NEW_SEGMENT_SUFFIX}")
+    return sorted(found, key=lambda path: int(path.name[len(NEW_SEGMENT_PREFIX) : -len(_NEW_SEGMENT_SUFFIX)]))
+
+
 def write_segment(connection: duckdb.DuckDBPyConnection, home: Home, select: str) -> Segment:
     """Write the rows of a query as one segment and the list of their ids, durably.
 
@@ -73,23 +86,43 @@ def write_segment(connection: duckdb.DuckDBPyConnection, home: Home, select: str
     """
     home.segments.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(home.segments / "segment.parquet")
-    ids = temporary_beside(home.segments / "ids.parquet")
     try:
-        copied = connection.execute(
-            f"copy (from ({select}) order by {_ORDER}) to {quoted(temporary)}"
-            f" (format parquet, compression zstd, row_group_size {_ROW_GROUP_ROWS})"
-        ).fetchall()
-        # By id, so that one of millions is found by row-group statistics; the instant then finds the row itself.
         connection.execute(
-            f"copy (select request_id, requested_at from read_parquet({quoted(temporary)}) order by request_id)"  # noqa: S608 - our own file
-            f" to {quoted(ids)} (format parquet, compression zstd, row_group_size {_IDS_ROW_GROUP_ROWS})"
+            f"copy (from ({select}) order by {_ORDER}) to {quoted(temporary)}"
+            f" ({FILE_OPTIONS})"
         )
-        digest = sha256_of_file(temporary)
-        name = f"{digest[:32]}.parquet"
-        move_durably(ids, home.segments / ids_name(name))
-        move_durably(temporary, home.segments / name)
+        return adopt_segment(connection, home, temporary)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def adopt_segment(connection: duckdb.DuckDBPyConnection, home: Home, path: Path) -> Segment:
+    """Make a sorted file of the segments' folder a segment, with the list of its ids, durably.
+
+    Args:
+        connection: where the list is made.
+        home: where segments lie.
+        path: the file; it is renamed.
+
+    Returns:
+        The segment; it may be empty and carries the columns all the same.
+
+    Raises:
+        duckdb.Error: as DuckDB says.
+        OSError: the file could not be made durable.
+    """
+    ids = temporary_beside(home.segments / "ids.parquet")
+    try:
+        # By id, so that one of millions is found by row-group statistics; the instant then finds the row itself.
+        copied = connection.execute(
+            f"copy (select request_id, requested_at from read_parquet({quoted(path)}) order by request_id)"  # noqa: S608 - our own file
+            f" to {quoted(ids)} (format parquet, compression zstd, row_group_size {_IDS_ROW_GROUP_ROWS})"
+        ).fetchall()
+        digest = sha256_of_file(path)
+        name = f"{digest[:32]}.parquet"
+        move_durably(ids, home.segments / ids_name(name))
+        move_durably(path, home.segments / name)
+    finally:
         ids.unlink(missing_ok=True)
     row_count = int(copied[0][0])
     return Segment(name, digest, row_count, tier(row_count))
