@@ -30,7 +30,6 @@ from pipelines.landed_export import LandedFileRow
 from pipelines.ledger_watch import ledger_position
 from pipelines.model_pairs import UnreadableLandingError, landed_pairs
 from pipelines.publish import (
-    FACTS,
     Publication,
     Published,
     new_build_id,
@@ -39,9 +38,10 @@ from pipelines.publish import (
     snapshot_name,
     snapshot_segments,
 )
-from pipelines.segments import FILE_OPTIONS, NEW_SEGMENT_PREFIX, Segment
+from pipelines.segments import FILE_OPTIONS, NEW_SEGMENT_PREFIX, ROWS_SORTED_AT_ONCE, Segment
 from pipelines.snapshot_cleanup import clean_marts
 from pipelines.warehouse import (
+    FACTS,
     LastBuild,
     adopt_warehouse,
     fresh_warehouse,
@@ -186,6 +186,7 @@ class Build:
             "segments_dir": str(self.home.segments),
             "new_segments_prefix": NEW_SEGMENT_PREFIX,
             "segment_options": FILE_OPTIONS,
+            "rows_sorted_at_once": ROWS_SORTED_AT_ONCE,
             "base_segments": [str(self.home.segments / one.name) for one in segments if one.row_count > 0],
         }
 
@@ -208,7 +209,9 @@ class Build:
             rate_book_version=exported.inputs.rate_book,
         )
         self.published = publish(self.home, warehouse, publication)
-        record_build(warehouse, LastBuild(publication.build_id, exported.inputs), now)
+        segments = snapshot_segments(self.home, snapshot_name(publication.build_id)) or ()
+        files = [self.home.segments / one.name for one in segments]
+        record_build(warehouse, LastBuild(publication.build_id, exported.inputs), now, files)
         if exported.base is None:
             adopt_warehouse(self.home, warehouse)
         mark_finished(self.home)

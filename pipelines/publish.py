@@ -13,7 +13,7 @@ import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -24,12 +24,11 @@ from pipelines.durable_files import replacing, sha256_of_file
 from pipelines.lake.catalog import WITHOUT_DEVICES, CurrentPointer, quoted, read_pointer
 from pipelines.lake.paths import Home
 from pipelines.segments import Segment, adopt_segment, merge_segments, new_segment_files
-from pipelines.warehouse import warehouse_opened
+from pipelines.warehouse import FACTS, warehouse_opened
 
 _log = logging.getLogger(__name__)
 
 _INSTANT_FORMAT: Final = "b%Y%m%dT%H%M%S"
-FACTS: Final = "int_requests_priced"
 # Table to its order on disk: what pages ask for lies together.
 PUBLISHED_TABLES: Final = {
     "dim_workspaces": "workspace_id",
@@ -143,11 +142,12 @@ def publish(home: Home, warehouse: Path, publication: Publication) -> Published:
     """
     with warehouse_opened(warehouse) as connection:
         _refuse_inexact_columns(connection)
+        facts = _count(connection, f"select count(*) from {FACTS}")  # noqa: S608 - before its files get their names
         segments = list(publication.base_segments)
         new = [adopt_segment(connection, home, path) for path in new_segment_files(home)]
         segments = merge_segments(connection, home, [*segments, *new])
         rows_total = sum(one.row_count for one in segments)
-        _check_totals(connection, rows_total)
+        _check_totals(connection, facts, rows_total)
         with replacing(home.marts / snapshot_name(publication.build_id)) as temporary:
             _write_snapshot(connection, temporary, publication, segments)
     move_pointer(home, publication.build_id)
@@ -212,17 +212,20 @@ def _is_bookkeeping(table: str, column: str) -> bool:
     return table.startswith(_SPEND) and column in _BOOKKEEPING
 
 
-def _check_totals(connection: duckdb.DuckDBPyConnection, rows_total: int) -> None:
+def _check_totals(connection: duckdb.DuckDBPyConnection, facts: int, rows_total: int) -> None:
     """Hold segments, facts and every roll-up against each other: a lost or doubled row must not be published."""
-    counts = {"facts": "select count(*) from int_requests_priced"} | {
-        mart: f"select coalesce(sum(requests), 0) from {mart}"  # noqa: S608 - names are ours
+    counts = {FACTS: facts} | {
+        mart: _count(connection, f"select coalesce(sum(requests), 0) from {mart}")  # noqa: S608 - names are ours
         for mart in PUBLISHED_TABLES
         if mart.startswith(_SPEND)
     }
-    for name, sql in counts.items():
-        counted = int(connection.execute(sql).fetchall()[0][0])
+    for name, counted in counts.items():
         if counted != rows_total:
             raise PublishError(f"{name} holds {counted} requests, the segments hold {rows_total}")
+
+
+def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+    return int(connection.execute(sql).fetchall()[0][0])
 
 
 def _write_snapshot(

@@ -32,10 +32,13 @@ FILE_OPTIONS: Final = (
 """A fifth less work than DuckDB's own defaults and smaller files; the model that writes new rows is told the same."""
 _IDS_ROW_GROUP_ROWS: Final = 8_192
 
+ROWS_SORTED_AT_ONCE: Final = 1_000_000
+"""New rows beyond this become several segments, one landed after the other: sorting them together would spill."""
 NEW_SEGMENT_PREFIX: Final = f"{TEMPORARY_PREFIX}new-"
 _NEW_SEGMENT_SUFFIX: Final = "-new.parquet"
 
-# As the model `int_requests_priced` writes them. A stable order: equal rows give equal bytes, and a workspace's period is found by row-group statistics.
+# As the model `int_requests_priced` sorts. A stable order: equal rows give equal bytes, and a workspace's period is
+# found by row-group statistics.
 _ORDER: Final = "workspace_id, requested_at, file_seq, file_row_number"
 
 
@@ -87,10 +90,7 @@ def write_segment(connection: duckdb.DuckDBPyConnection, home: Home, select: str
     home.segments.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(home.segments / "segment.parquet")
     try:
-        connection.execute(
-            f"copy (from ({select}) order by {_ORDER}) to {quoted(temporary)}"
-            f" ({FILE_OPTIONS})"
-        )
+        connection.execute(f"copy (from ({select}) order by {_ORDER}) to {quoted(temporary)} ({FILE_OPTIONS})")
         return adopt_segment(connection, home, temporary)
     finally:
         temporary.unlink(missing_ok=True)

@@ -11,7 +11,7 @@
     {%- do get_assert_columns_equivalent(sql) -%}
 
     {%- set files = base_segments() -%}
-    {%- for paths in runs_of_landed_files(config.require('rows_sorted_at_once')) if paths or not files -%}
+    {%- for paths in runs_of_landed_files(var('rows_sorted_at_once', 1000000)) if paths or not files -%}
         {%- set file = var('segments_dir') ~ '/' ~ var('new_segments_prefix', '.tmp-new-') ~ loop.index ~ '-new.parquet' -%}
         {%- do run_query(point_at_files(paths)) -%}
         {% call statement('write_' ~ loop.index) -%}

@@ -2,7 +2,6 @@
     config(
         materialized='segments',
         sorted_by=['workspace_id', 'requested_at', 'file_seq', 'file_row_number'],
-        rows_sorted_at_once=1000000,
         pre_hook=["{{ point_at_exports() }}", "{{ point_at_landed_files() }}"],
     )
 }}
