@@ -38,9 +38,10 @@ from pipelines.publish import (
     snapshot_name,
     snapshot_segments,
 )
-from pipelines.segments import Segment
+from pipelines.segments import FILE_OPTIONS, NEW_SEGMENT_PREFIX, ROWS_SORTED_AT_ONCE, Segment
 from pipelines.snapshot_cleanup import clean_marts
 from pipelines.warehouse import (
+    FACTS,
     LastBuild,
     adopt_warehouse,
     fresh_warehouse,
@@ -169,12 +170,25 @@ class Build:
         command += ["--indirect-selection", "empty", "--select", *chosen] if chosen else []
         if not full:
             mark_unfinished(self.home)
-        run = self.runner.run(command, warehouse, {"exports_dir": str(self.home.exports), "since_file_seq": since})
+        run = self.runner.run(command, warehouse, self._variables(exported, since))
         if run.failure is None and models is None:
             self._transformed = run, warehouse
         elif full:
             shutil.rmtree(warehouse.parent, ignore_errors=True)
         return run
+
+    def _variables(self, exported: Exported, since: int) -> dict[str, object]:
+        self.home.segments.mkdir(parents=True, exist_ok=True)
+        segments = exported.base.segments if exported.base else ()
+        return {
+            "exports_dir": str(self.home.exports),
+            "since_file_seq": since,
+            "segments_dir": str(self.home.segments),
+            "new_segments_prefix": NEW_SEGMENT_PREFIX,
+            "segment_options": FILE_OPTIONS,
+            "rows_sorted_at_once": ROWS_SORTED_AT_ONCE,
+            "base_segments": [str(self.home.segments / one.name) for one in segments if one.row_count > 0],
+        }
 
     def publish(self) -> Published:
         """Publish what was transformed and let the warehouse stand at it.
@@ -191,12 +205,13 @@ class Build:
             build_id=new_build_id(now, newest_build_id(self.home)),
             built_at=now,
             base_segments=exported.base.segments if exported.base else (),
-            since_file_seq=exported.base.build.inputs.max_file_seq if exported.base else 0,
             max_file_seq=exported.inputs.max_file_seq,
             rate_book_version=exported.inputs.rate_book,
         )
         self.published = publish(self.home, warehouse, publication)
-        record_build(warehouse, LastBuild(publication.build_id, exported.inputs), now)
+        segments = snapshot_segments(self.home, snapshot_name(publication.build_id)) or ()
+        files = [self.home.segments / one.name for one in segments]
+        record_build(warehouse, LastBuild(publication.build_id, exported.inputs), now, files)
         if exported.base is None:
             adopt_warehouse(self.home, warehouse)
         mark_finished(self.home)
@@ -206,6 +221,7 @@ class Build:
     def _clear_leftovers(self) -> None:
         remove_abandoned(self.home)
         remove_leftovers(self.home.exports)
+        remove_leftovers(self.home.segments)
         if not has_newest_schema(self.home):  # staging reads it with every build
             LandingWriter(self.home).close()
 
@@ -226,7 +242,8 @@ class Build:
         sources = changed_sources(
             names if broken_off else plan.changed_exports, rows_landed=plan.rows_landed or broken_off
         )
-        return affected_nodes(self.runner.manifest_json(), sources)
+        # A view over the segments of one build, which the next may have merged.
+        return sorted({FACTS, *affected_nodes(self.runner.manifest_json(), sources)})
 
     def _write_exports(self, control_plane: ControlPlane) -> tuple[BuildInputs, Calendar]:
         write_control_plane(control_plane, self.home)

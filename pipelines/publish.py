@@ -13,7 +13,7 @@ import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -23,13 +23,12 @@ import msgspec
 from pipelines.durable_files import replacing, sha256_of_file
 from pipelines.lake.catalog import WITHOUT_DEVICES, CurrentPointer, quoted, read_pointer
 from pipelines.lake.paths import Home
-from pipelines.segments import Segment, merge_segments, write_segment
-from pipelines.warehouse import warehouse_opened
+from pipelines.segments import Segment, adopt_segment, merge_segments, new_segment_files
+from pipelines.warehouse import FACTS, warehouse_opened
 
 _log = logging.getLogger(__name__)
 
 _INSTANT_FORMAT: Final = "b%Y%m%dT%H%M%S"
-FACTS: Final = "int_requests_priced"
 # Table to its order on disk: what pages ask for lies together.
 PUBLISHED_TABLES: Final = {
     "dim_workspaces": "workspace_id",
@@ -46,11 +45,9 @@ PUBLISHED_TABLES: Final = {
 
 
 # What the incremental models remember to find stale periods; of no use to readers.
-_BOOKKEEPING: Final = frozenset({"last_file_seq", "visibility_version", "rates_digest"})
+_BOOKKEEPING: Final = frozenset({"last_file_seq", "visibility_version"})
 _SPEND: Final = "mart_spend_"
 _DAILY: Final = "mart_spend_daily"
-_ROWS_SORTED_AT_ONCE: Final = 1_000_000
-"""New rows beyond this become several segments, one after the other in time: sorting them together would spill."""
 _BIGGEST_BIGINT: Final = 2**63 - 1
 
 
@@ -66,7 +63,6 @@ class Publication:
         build_id: name of the new build.
         built_at: when, aware UTC.
         base_segments: segments of the build this one goes on from; empty for a full one.
-        since_file_seq: rows of later landing files are new.
         max_file_seq: the newest landing file built.
         rate_book_version: the rate book rows were priced by.
     """
@@ -74,7 +70,6 @@ class Publication:
     build_id: str
     built_at: datetime
     base_segments: Sequence[Segment]
-    since_file_seq: int
     max_file_seq: int
     rate_book_version: str
 
@@ -147,11 +142,12 @@ def publish(home: Home, warehouse: Path, publication: Publication) -> Published:
     """
     with warehouse_opened(warehouse) as connection:
         _refuse_inexact_columns(connection)
+        facts = _count(connection, f"select count(*) from {FACTS}")  # noqa: S608 - before its files get their names
         segments = list(publication.base_segments)
-        new = [write_segment(connection, home, rows) for rows in _new_rows(connection, publication.since_file_seq)]
+        new = [adopt_segment(connection, home, path) for path in new_segment_files(home)]
         segments = merge_segments(connection, home, [*segments, *new])
         rows_total = sum(one.row_count for one in segments)
-        _check_totals(connection, rows_total)
+        _check_totals(connection, facts, rows_total)
         with replacing(home.marts / snapshot_name(publication.build_id)) as temporary:
             _write_snapshot(connection, temporary, publication, segments)
     move_pointer(home, publication.build_id)
@@ -182,24 +178,6 @@ def _refuse_inexact_columns(connection: duckdb.DuckDBPyConnection) -> None:
     wide = [name for name, kind, *_ in described if kind in ("HUGEINT", "UHUGEINT")]
     if wide:
         raise PublishError(f"{FACTS} has columns that Parquet cannot hold exactly: {', '.join(wide)}")
-
-
-def _new_rows(connection: duckdb.DuckDBPyConnection, since_file_seq: int) -> list[str]:
-    """Return queries that together yield the rows after the watermark, each a run of days to be sorted at once."""
-    rows = f"from {FACTS} where file_seq > {since_file_seq:d}"
-    counted = connection.execute(
-        "select requested_on, count(*) from stg_requests where file_seq > ? group by requested_on order by 1",
-        [since_file_seq],
-    ).fetchall()
-    runs: list[tuple[date, date, int]] = []
-    for day, count in counted:
-        if runs and runs[-1][2] + count <= _ROWS_SORTED_AT_ONCE:
-            runs[-1] = runs[-1][0], day, runs[-1][2] + count
-        else:
-            runs.append((day, day, count))
-    if len(runs) < 2:  # noqa: PLR2004 - also none: an empty segment carries the columns
-        return [rows]
-    return [f"{rows} and requested_on between date '{first}' and date '{last}'" for first, last, _ in runs]
 
 
 def _column_names(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
@@ -234,17 +212,20 @@ def _is_bookkeeping(table: str, column: str) -> bool:
     return table.startswith(_SPEND) and column in _BOOKKEEPING
 
 
-def _check_totals(connection: duckdb.DuckDBPyConnection, rows_total: int) -> None:
+def _check_totals(connection: duckdb.DuckDBPyConnection, facts: int, rows_total: int) -> None:
     """Hold segments, facts and every roll-up against each other: a lost or doubled row must not be published."""
-    counts = {"facts": "select count(*) from stg_requests"} | {
-        mart: f"select coalesce(sum(requests), 0) from {mart}"  # noqa: S608 - names are ours
+    counts = {FACTS: facts} | {
+        mart: _count(connection, f"select coalesce(sum(requests), 0) from {mart}")  # noqa: S608 - names are ours
         for mart in PUBLISHED_TABLES
         if mart.startswith(_SPEND)
     }
-    for name, sql in counts.items():
-        counted = int(connection.execute(sql).fetchall()[0][0])
+    for name, counted in counts.items():
         if counted != rows_total:
             raise PublishError(f"{name} holds {counted} requests, the segments hold {rows_total}")
+
+
+def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+    return int(connection.execute(sql).fetchall()[0][0])
 
 
 def _write_snapshot(
@@ -265,8 +246,7 @@ def _write_snapshot(
         )
         connection.execute(
             "create table snapshot.build_info as select $build_id::varchar as build_id,"
-            " $built_at::timestamp as built_at, greatest((select max(received_at) from stg_requests),"
-            " (select max(received_at) from fct_batches)) as data_as_of,"
+            " $built_at::timestamp as built_at, (select max(received_at) from fct_batches) as data_as_of,"
             " $max_file_seq::bigint as max_file_seq, $rows_total::bigint as rows_total,"
             " $rate_book_version::varchar as rate_book_version",
             {

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import duckdb
 import msgspec
 
-from pipelines.durable_files import move_durably, sha256_of_file, temporary_beside
+from pipelines.durable_files import TEMPORARY_PREFIX, move_durably, sha256_of_file, temporary_beside
 from pipelines.lake.catalog import quoted
 from pipelines.lake.paths import Home
 
@@ -24,10 +25,19 @@ SEGMENTS_PER_TIER: Final = 8
 """So many of one size are merged into one; a row is rewritten once per tier, about six times in its life."""
 NEVER_MERGED_ROWS: Final = SMALLEST_TIER_ROWS * TIER_FACTOR**2
 """A segment this large (about 40 MB) stays as it is: sorting more at once would need the disk."""
-_ROW_GROUP_ROWS: Final = 32_768
-"""One request with all its columns costs the decoding of one row group."""
+FILE_OPTIONS: Final = (
+    "format parquet, parquet_version v2, compression zstd, compression_level 1, write_bloom_filter false,"
+    " row_group_size 65536"
+)
+"""A fifth less work than DuckDB's own defaults and smaller files; the model that writes new rows is told the same."""
 
-# A stable order: equal rows give equal bytes, and a workspace's period is found by row-group statistics.
+ROWS_SORTED_AT_ONCE: Final = 1_000_000
+"""New rows beyond this become several segments, one landed after the other: sorting them together would spill."""
+NEW_SEGMENT_PREFIX: Final = f"{TEMPORARY_PREFIX}new-"
+_NEW_SEGMENT_SUFFIX: Final = "-new.parquet"
+
+# As the model `int_requests_priced` sorts. A stable order: equal rows give equal bytes, and a workspace's period is
+# found by row-group statistics.
 _ORDER: Final = "workspace_id, requested_at, file_seq, file_row_number"
 
 
@@ -55,6 +65,12 @@ def tier(row_count: int) -> int:
     return level
 
 
+def new_segment_files(home: Home) -> list[Path]:
+    """Return the files with new rows that the models of this build wrote, in the order they were written."""
+    found = home.segments.glob(f"{NEW_SEGMENT_PREFIX}*{_NEW_SEGMENT_SUFFIX}")
+    return sorted(found, key=lambda path: int(path.name[len(NEW_SEGMENT_PREFIX) : -len(_NEW_SEGMENT_SUFFIX)]))
+
+
 def write_segment(connection: duckdb.DuckDBPyConnection, home: Home, select: str) -> Segment:
     """Write the rows of a query as one segment, durably.
 
@@ -73,15 +89,31 @@ def write_segment(connection: duckdb.DuckDBPyConnection, home: Home, select: str
     home.segments.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(home.segments / "segment.parquet")
     try:
-        copied = connection.execute(
-            f"copy (from ({select}) order by {_ORDER}) to {quoted(temporary)}"
-            f" (format parquet, compression zstd, row_group_size {_ROW_GROUP_ROWS})"
-        ).fetchall()
-        digest = sha256_of_file(temporary)
-        name = f"{digest[:32]}.parquet"
-        move_durably(temporary, home.segments / name)
+        connection.execute(f"copy (from ({select}) order by {_ORDER}) to {quoted(temporary)} ({FILE_OPTIONS})")
+        return adopt_segment(connection, home, temporary)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def adopt_segment(connection: duckdb.DuckDBPyConnection, home: Home, path: Path) -> Segment:
+    """Make a sorted file of the segments' folder a segment, durably.
+
+    Args:
+        connection: counts the rows.
+        home: where segments lie.
+        path: the file; it is renamed.
+
+    Returns:
+        The segment; it may be empty and carries the columns all the same.
+
+    Raises:
+        duckdb.Error: as DuckDB says.
+        OSError: the file could not be made durable.
+    """
+    copied = connection.execute(f"select count(*) from read_parquet({quoted(path)})").fetchall()  # noqa: S608 - our own file
+    digest = sha256_of_file(path)
+    name = f"{digest[:32]}.parquet"
+    move_durably(path, home.segments / name)
     row_count = int(copied[0][0])
     return Segment(name, digest, row_count, tier(row_count))
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 import duckdb
@@ -24,6 +25,8 @@ from pipelines.lake.paths import Home
 
 _log = logging.getLogger(__name__)
 
+FACTS: Final = "int_requests_priced"
+"""The model of all requests: a view over the segments of a build."""
 _BUILDS = """
 create table if not exists main.builds (build_id varchar not null, built_at timestamp not null, inputs varchar not null)
 """
@@ -85,8 +88,15 @@ def last_build(warehouse: Path) -> LastBuild | None:
         return None
 
 
-def record_build(warehouse: Path, build: LastBuild, built_at: datetime) -> None:
-    """Write down that the warehouse was published from. Call it only once the pointer has moved."""
+def record_build(warehouse: Path, build: LastBuild, built_at: datetime, facts: Sequence[Path]) -> None:
+    """Write down that the warehouse was published from. Call it only once the pointer has moved.
+
+    Args:
+        warehouse: the database file.
+        build: what was published, and from what.
+        built_at: when, aware.
+        facts: the segments it was published with, at least one; the view over them is moved to their final names.
+    """
     connection = duckdb.connect(str(warehouse))
     try:
         connection.execute(_BUILDS)
@@ -95,6 +105,8 @@ def record_build(warehouse: Path, build: LastBuild, built_at: datetime) -> None:
         connection.execute("begin")
         connection.execute("delete from main.builds")
         connection.execute("insert into main.builds values (?, ?, ?)", [build.build_id, moment, content])
+        files = ", ".join(map(quoted, facts))
+        connection.execute(f"create or replace view main.{FACTS} as select * from read_parquet([{files}])")  # noqa: S608 - our own names
         connection.execute("commit")
     finally:
         connection.close()

@@ -27,3 +27,27 @@
         )
     )
 {%- endmacro %}
+
+{#- Adds to the files pointed at those with requests built earlier that came again in one of them. -#}
+{% macro add_files_of_first_copies() -%}
+    {%- if base_segments() -%}
+    set variable landed_files = (
+        select list_concat(getvariable('landed_files'), coalesce(list(distinct files.path), []))
+        from read_parquet(getvariable('landed_files'), union_by_name = true) as landed
+        inner join {{ built_requests() }} as built
+            on
+                landed.workspace_id = built.workspace_id
+                and landed.request_id = built.request_id
+        inner join {{ ref('stg_landed_files') }} as files on built.file_seq = files.file_seq
+        where files.path is not null
+    )
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The same for files given by name. -#}
+{% macro point_at_files(paths) -%}
+    set variable landed_files = list_prepend(
+        getvariable('exports_dir') || '/../landing/empty.parquet',
+        [{% for path in paths %}{{ text_literal(path) }}{{ ', ' if not loop.last }}{% endfor %}]::varchar[]
+    )
+{%- endmacro %}

@@ -4,15 +4,15 @@
     compacted file carries its origin, a row of a landing file is at its origin. -#}
 
 {#- The files to read, and what is asked of their rows. -#}
-{% macro files_to_read() -%}
+{% macro files_to_read(since=none) -%}
     select
         file_seq,
         workspace_id,
         path,
         origin_file_seq,
-        cast(coalesce(retained_from, date '0001-01-01') as timestamp) as retained_from
+        cast(retained_from as timestamp) as retained_from
     from {{ ref('stg_landed_files') }}
-    where file_seq > {{ since_file_seq() }}
+    where file_seq > {{ since_file_seq() if since is none else since }}
 {%- endmacro %}
 
 {#- Which row of `landed` belongs to which of `files`: none that the ledger does not place in that very file. -#}
@@ -27,7 +27,7 @@
 
 {#- Requests made before the workspace's horizon are past retention and in no mart. -#}
 {% macro is_retained() -%}
-    cast(landed.requested_at as timestamp) >= files.retained_from
+    (files.retained_from is null or cast(landed.requested_at as timestamp) >= files.retained_from)
 {%- endmacro %}
 
 {#- What a daemon reported; two copies of one request are compared by these. -#}

@@ -28,7 +28,7 @@
     cast(count(*) filter (where cost_priced_picousd is null) as hugeint) as unrated_requests,
     cast(count(*) filter (where status <> 'success') as hugeint) as error_requests,
     {%- for measure in measures()[4:] %}
-    coalesce(sum(cast({{ measure }} as hugeint)), 0) as {{ measure }}{{ ',' if not loop.last }}
+    coalesce(sum({{ measure }}), 0) as {{ measure }}{{ ',' if not loop.last }}
     {%- endfor %}
 {% endmacro %}
 

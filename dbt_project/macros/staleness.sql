@@ -1,6 +1,7 @@
 {#- Which periods of a spend mart no longer hold, apart from those with new rows: CTE `stale_periods`
-    (workspace_id, <period>). A stored row remembers the project's visibility_version and the digest of the rates its
-    model had; where either has changed since, or an aborted build wrote the row, its period is rolled up again. -#}
+    (workspace_id, <period>). A stored row remembers the project's visibility_version; where it has changed since, or an
+    aborted build wrote the row, its period is rolled up again. (Changed prices change the requests themselves, and so
+    mean a build of everything.) -#}
 {% macro stale_periods(stored, period) %}
     stored_projects as (
         select distinct workspace_id, project, visibility_version
@@ -17,27 +18,6 @@
         where stored_projects.visibility_version is distinct from projects.visibility_version
     ),
 
-    stored_models as (
-        select distinct workspace_id, provider, model, rates_digest
-        from {{ stored }}
-    ),
-
-    changed_models as (
-        select stored_models.*
-        from stored_models
-        left join rates_digests as own
-            on
-                stored_models.workspace_id = own.workspace_id
-                and stored_models.provider = own.provider
-                and stored_models.model = own.model
-        left join rates_digests as common
-            on
-                common.workspace_id is null
-                and stored_models.provider = common.provider
-                and stored_models.model = common.model
-        where stored_models.rates_digest is distinct from coalesce(own.rates_digest, common.rates_digest)
-    ),
-
     stale_periods as (
         select distinct stored.workspace_id, stored.{{ period }}
         from {{ stored }} as stored
@@ -46,29 +26,11 @@
                 stored.workspace_id = changed_projects.workspace_id
                 and stored.project = changed_projects.project
         union
-        select distinct stored.workspace_id, stored.{{ period }}
-        from {{ stored }} as stored
-        inner join changed_models
-            on
-                stored.workspace_id = changed_models.workspace_id
-                and stored.provider = changed_models.provider
-                and stored.model = changed_models.model
-        union
         select distinct workspace_id, {{ period }}
         from {{ stored }}
         where last_file_seq > {{ since_file_seq() }}
     ),
 {% endmacro %}
-
-{#- The rates a workspace has per model, as a digest each: what `stale_periods` compares with. -#}
-{% macro rates_digests() -%}
-    select distinct
-        workspace_id,
-        provider,
-        model,
-        rates_digest
-    from {{ ref('int_model_rates') }}
-{%- endmacro %}
 
 {#- The (workspace, UTC day) pairs an incremental build has to roll up. Asked before the roll-up is written, because only
     literal days reach the scan of the requests; through the joins that price them a join on days does not. -#}
@@ -78,15 +40,13 @@
 
         projects as (select * from {{ ref('stg_projects') }}),
 
-        rates_digests as ({{ rates_digests() }}),
-
         {{ stale_periods(stored, 'utc_day') }}
 
         arrivals as (
             select
                 workspace_id,
                 requested_on as utc_day
-            from {{ ref('stg_requests') }}
+            from {{ ref('int_requests_priced') }}
             where file_seq > {{ since_file_seq() }}
         )
 
@@ -103,7 +63,7 @@
         select distinct
             workspace_id,
             requested_on
-        from {{ ref('stg_requests') }}
+        from {{ ref('int_requests_priced') }}
         where file_seq > {{ since }}
     {%- endset %}
     {{ return(run_query(query).rows | list if execute else []) }}

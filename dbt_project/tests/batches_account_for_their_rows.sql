@@ -10,7 +10,7 @@ batches as (
 
 requests as (
     select *
-    from {{ ref('stg_requests') }}
+    from {{ ref('int_requests_priced') }}
     where file_seq > {{ since_file_seq() }}
 ),
 

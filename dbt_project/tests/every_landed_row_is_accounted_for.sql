@@ -4,7 +4,7 @@ with
 
 files as (select sum(row_count) as row_count from {{ ref('stg_landed_files') }}),
 
-requests as (select count(*) as row_count from {{ ref('stg_requests') }}),
+requests as (select count(*) as row_count from {{ ref('int_requests_priced') }}),
 
 repeats as (select count(*) as row_count from {{ ref('stg_request_repeats') }}),
 

@@ -1,6 +1,6 @@
 -- Every measure of the roll-up is the sum over the requests behind it; for UTC days with requests since the last good
 -- build.
--- depends_on: {{ ref('stg_requests') }}
+-- depends_on: {{ ref('int_requests_priced') }}
 {% set since = since_file_seq() | int %}
 {% set changed_days = days_of_requests_since(since) if since > 0 else [] %}
 

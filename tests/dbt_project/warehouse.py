@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +65,16 @@ class Warehouse:
     Attributes:
         name: tells warehouses over the same lake apart.
         watermark: newest file_seq of the last good build.
+        segments: files with the facts of the last good build.
+        builds: how many runs were begun.
     """
 
     lake: Lake
     manifest: Manifest
     name: str = "warehouse"
     watermark: int = 0
+    segments: list[str] = field(default_factory=list)
+    builds: int = 0
 
     @property
     def path(self) -> Path:
@@ -79,9 +83,13 @@ class Warehouse:
 
     def run(self, command: str, *arguments: str, since: int | None = None) -> dbtRunnerResult:
         """Run a dbt command with a build's variables, whatever comes of it."""
+        self.builds += 1
         variables = {
             "exports_dir": str(self.lake.root / "exports"),
             "since_file_seq": self.watermark if since is None else since,
+            "segments_dir": str(self.path.parent),
+            "new_segments_prefix": f"{self.builds}-",
+            "base_segments": self.segments,
             "keep_open": True,
         }
         return invoke(self.path, [command, "--vars", json.dumps(variables), *arguments], self.manifest)
@@ -95,6 +103,8 @@ class Warehouse:
             since: another watermark than the last good build's.
         """
         self.lake.write_exports()
+        if full:
+            self.segments = []
         command = ["build", "--exclude-resource-type", "unit_test"]
         if not tested:
             command += ["--exclude-resource-type", "test"]
@@ -103,6 +113,7 @@ class Warehouse:
         result = self.run(*command, since=0 if full else since)
         assert result.success, failures(result)
         self.watermark = len(self.lake.files)
+        self.segments += map(str, self.path.parent.glob(f"{self.builds}-*-new.parquet"))
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """Run SQL on the warehouse; rows as dicts."""

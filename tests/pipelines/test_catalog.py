@@ -12,7 +12,14 @@ import pytest
 from pipelines.lake.catalog import SnapshotReader, read_pointer
 from pipelines.lake.paths import Home
 from pipelines.lake.read_cursor import NotReadingError
-from pipelines.publish import Publication, move_pointer, publish
+from pipelines.publish import (
+    Publication,
+    move_pointer,
+    newest_build_id,
+    publish,
+    snapshot_name,
+    snapshot_segments,
+)
 from tests.pipelines.lake_builder import NOON, Lake, calls
 from tests.pipelines.published import ask
 
@@ -162,5 +169,9 @@ def test_readers_during_swaps_never_see_two_builds_mixed(lake: Lake) -> None:
 
 def publish_copy(home: Home, build_id: str) -> None:
     """Publish the warehouse once more, whole, under another id."""
-    publish(home, home.warehouse, Publication(build_id, NOON, (), 0, 1, "v"))
+    before = newest_build_id(home)
+    assert before is not None
+    segments = snapshot_segments(home, snapshot_name(before))
+    assert segments is not None
+    publish(home, home.warehouse, Publication(build_id, NOON, segments, 1, "v"))
     assert os.path.exists(home.marts / f"marts-{build_id}.duckdb")  # noqa: PTH110

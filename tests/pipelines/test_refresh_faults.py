@@ -107,7 +107,7 @@ def test_a_failed_blocking_test_is_named_and_the_next_refresh_heals(lake: Lake) 
 
 
 def test_a_failed_model_is_named_and_a_spoilt_warehouse_is_rebuilt(lake: Lake) -> None:
-    spoil(lake, "alter table stg_requests rename column project to tampered")
+    spoil(lake, "alter table stg_request_repeats rename column device_id to tampered")
     lake.land(lake.acme, lake.laptop, calls(10, "second"))
     for _ in range(2):
         with pytest.raises(RefreshFailed, match=r"model \w+ failed: .+"):

@@ -169,19 +169,6 @@ chosen as (
         ) = 1
 ),
 
-digests as (
-    select
-        scope_id,
-        provider,
-        model_ref,
-        md5(string_agg(
-            concat_ws('|', asked_tier, rate_id, valid_from, valid_to, context_from_tokens, context_until_tokens),
-            ';' order by asked_tier, valid_from, context_from_tokens
-        )) as rates_digest
-    from chosen
-    group by scope_id, provider, model_ref
-),
-
 final as (
     select
         chosen.scope_id as workspace_id,
@@ -198,14 +185,8 @@ final as (
         chosen.cache_read_picousd_per_token,
         chosen.cache_write_5m_picousd_per_token,
         chosen.cache_write_1h_picousd_per_token,
-        chosen.output_picousd_per_token,
-        digests.rates_digest
+        chosen.output_picousd_per_token
     from chosen
-    inner join digests
-        on
-            chosen.scope_id is not distinct from digests.scope_id
-            and chosen.provider = digests.provider
-            and chosen.model_ref = digests.model_ref
     inner join aliases
         on
             chosen.provider = aliases.provider

@@ -1,3 +1,12 @@
+{{
+    config(
+        materialized='segments',
+        sorted_by=['workspace_id', 'requested_at', 'file_seq', 'file_row_number'],
+        pre_hook=["{{ point_at_exports() }}", "{{ point_at_landed_files() }}"],
+    )
+}}
+
+-- depends_on: {{ ref('stg_landed_files') }}
 with
 
 requests as (select * from {{ ref('int_requests_token_kinds') }}),

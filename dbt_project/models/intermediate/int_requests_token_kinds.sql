@@ -1,3 +1,5 @@
+{{ config(pre_hook=["{{ point_at_exports() }}", "{{ point_at_landed_files() }}"]) }}
+
 with
 
 requests as (select * from {{ ref('stg_requests') }}),

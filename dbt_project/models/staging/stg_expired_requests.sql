@@ -20,7 +20,7 @@ landed as (select * from {{ source('landing', 'requests') }}),
 limited as (
     select *
     from files
-    where path is not null and retained_from > timestamp '0001-01-01'
+    where path is not null and retained_from is not null
 ),
 
 dropped as (

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 import duckdb
 
 from pipelines.lake.paths import Home
 from pipelines.publish import Publication, new_build_id, newest_build_id, publish, snapshot_name, snapshot_segments
+from pipelines.segments import FILE_OPTIONS, NEW_SEGMENT_PREFIX
+from pipelines.warehouse import FACTS
 from tests.faults.builds.built_home import noon_call
 from tests.faults.builds.landed_totals import MARTS, Sums
 from tests.pipelines.lake_builder import NOON
@@ -54,26 +57,29 @@ class GrowingWarehouse:
         assert before is not None
         segments = snapshot_segments(self.home, snapshot_name(before))
         assert segments is not None
-        self._grow()
+        self._grow([self.home.segments / one.name for one in segments])
         build_id = new_build_id(now, before)
-        publication = Publication(build_id, now, segments, self.max_file_seq - 1, self.max_file_seq, "2026-11-01")
+        publication = Publication(build_id, now, segments, self.max_file_seq, "2026-11-01")
         published = publish(self.home, self.home.warehouse, publication)
         assert (published.rows_new, published.rows_total) == (1, self.sums[0])
         self.expected[build_id] = self.sums
         return build_id
 
-    def _grow(self) -> None:
+    def _grow(self, segments: list[Path]) -> None:
         self.max_file_seq += 1
         with duckdb.connect(str(self.home.warehouse)) as connection:
+            facts = [*segments, self.home.segments / f"{NEW_SEGMENT_PREFIX}1-new.parquet"]
             connection.execute(
-                "create or replace temp table noon as from int_requests_priced where input_tokens = ? limit 1",
+                f"create or replace temp table noon as from read_parquet({[str(one) for one in segments]})"
+                " where input_tokens = ? limit 1",
                 [noon_call()["input_tokens"]],
             )
             connection.execute(
-                "insert into stg_requests by name select * replace (uuid() as request_id, ? as file_seq)"
-                " from stg_requests where request_id = (select request_id from noon)",
-                [self.max_file_seq],
+                "copy (select * replace (uuid() as request_id, $seq::bigint as file_seq) from noon)"
+                f" to '{facts[-1]}' ({FILE_OPTIONS})",
+                {"seq": self.max_file_seq},
             )
+            connection.execute(f"create or replace view {FACTS} as from read_parquet({[str(one) for one in facts]})")
             grown = ", ".join(f"{one} = {one} + (select {one} from noon)" for one in MEASURES)
             same = " and ".join(f"{one} = (select {one} from noon)" for one in _KEY)
             for mart in MARTS:

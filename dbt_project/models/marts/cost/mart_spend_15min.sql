@@ -6,7 +6,7 @@
     )
 }}
 
--- depends_on: {{ ref('stg_requests') }}
+-- depends_on: {{ ref('int_requests_priced') }}
 {% set periods = utc_days_to_roll_up(this) if is_incremental() else [] %}
 
 with
@@ -14,10 +14,6 @@ with
 requests as (select * from {{ ref('fct_requests') }}),
 
 projects as (select * from {{ ref('stg_projects') }}),
-
-rates_digests as not materialized (
-    {{ rates_digests() }}
-),
 
 chosen as (
     select *
@@ -41,23 +37,12 @@ rolled_up as (
 final as (
     select
         rolled_up.*,
-        projects.visibility_version,
-        coalesce(own.rates_digest, common.rates_digest) as rates_digest
+        projects.visibility_version
     from rolled_up
     left join projects
         on
             rolled_up.workspace_id = projects.workspace_id
             and rolled_up.project = projects.project
-    left join rates_digests as own
-        on
-            rolled_up.workspace_id = own.workspace_id
-            and rolled_up.provider = own.provider
-            and rolled_up.model = own.model
-    left join rates_digests as common
-        on
-            common.workspace_id is null
-            and rolled_up.provider = common.provider
-            and rolled_up.model = common.model
 )
 
 select * from final

@@ -8,7 +8,6 @@
 }}
 
 -- depends_on: {{ ref('stg_projects') }}
--- depends_on: {{ ref('int_model_rates') }}
 with
 
 buckets as not materialized (select * from {{ ref('mart_spend_15min') }}),
@@ -19,10 +18,6 @@ local_days as (select * from {{ ref('stg_local_days') }}),
 
 {% if is_incremental() %}
     projects as (select * from {{ ref('stg_projects') }}),
-
-    rates_digests as (
-        {{ rates_digests() }}
-    ),
 {% endif %}
 
 workspace_days as (
@@ -109,8 +104,7 @@ final as (
         time_zone,
         {{ summed_measures() }},
         max(last_file_seq) as last_file_seq,
-        max(visibility_version) as visibility_version,
-        max(rates_digest) as rates_digest
+        max(visibility_version) as visibility_version
     from dated
     group by {{ spend_grain() }}, local_day, time_zone
 )
