@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from pipelines.lake.arrow import parquet
 from pipelines.lake.clock import Clock, from_micros
+from pipelines.lake.file_locks import is_locked
 from pipelines.lake.paths import Home
 from pipelines.lake.schema import LANDING_SCHEMA
 
@@ -184,19 +185,10 @@ def has_newest_schema(home: Home) -> bool:
 def _holds_lock(home: Home, writer: str) -> bool:
     """Tell whether the process that writes under this id is still there."""
     path = home.landing_workers / f"{writer}.lock"
-    try:
-        descriptor = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    if is_locked(path):
         return True
-    else:
-        path.unlink(missing_ok=True)
-        return False
-    finally:
-        os.close(descriptor)
+    path.unlink(missing_ok=True)
+    return False
 
 
 def _encode(table: pa.Table) -> bytes:

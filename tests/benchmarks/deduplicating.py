@@ -1,8 +1,8 @@
-"""What our later de-duplication costs per row: finding the repeats, and the whole staging models that do it.
+"""What our later de-duplication costs per row: finding the repeats, and the staging model that does it.
 
 `finding` is the query that decides which rows are repeats, the model's own SQL, timed alone right after the build on
-the same rows and the same warehouse. `staging` is what dbt says its models took; they also load every row into the
-warehouse, a second copy that a mirror does not have, and start a node or two.
+the same rows and the same warehouse. `staging` is what dbt says its model took; it also compares each repeat with the first
+copy, field by field, which a mirror does not do, and starts a node.
 
 Belongs here: building in a process of its own, as the refresher is one, and taking those times. Does not belong here:
 what they are added to (`ingest`).
@@ -29,10 +29,10 @@ from pipelines.lake.database import open_database
 from pipelines.lake.paths import Home
 from pipelines.refresh_lock import refresh_lock
 
-MODELS: Final = frozenset({"stg_requests", "stg_request_repeats"})
-"""They read what landed, keep the first copy of each id and set the others aside."""
+MODELS: Final = frozenset({"stg_request_repeats"})
+"""It reads what landed, finds the later copies of each id and sets them aside."""
 _WHOLE: Final = "select * from final"
-_REPEATS: Final = "select count(*) from later_copies"
+_REPEATS: Final = "select count(*) from pairs"
 # As the model's own hook does.
 _POINT_AT_FILES: Final = """
 set variable landed_files = (
@@ -46,7 +46,7 @@ class Later(msgspec.Struct, frozen=True):
 
     Attributes:
         finding: deciding which rows are repeats.
-        staging: the staging models, loading included.
+        staging: the staging model, comparing included.
         repeats: how many were found.
     """
 
@@ -105,10 +105,10 @@ def _build(home: Home) -> Later:
 
 def _find_repeats(home: Home, since: int) -> tuple[int, float]:
     """Run the part of the model that decides, as it was compiled for the build just made."""
-    compiled = next((home.dbt / "target").glob("compiled/**/stg_requests.sql")).read_text()
+    compiled = next((home.dbt / "target").glob("compiled/**/stg_request_repeats.sql")).read_text()
     before, found, after = compiled.rpartition(_WHOLE)
-    assert found, "stg_requests does not end as it did"
-    assert not after.strip(), "stg_requests does not end as it did"
+    assert found, "stg_request_repeats does not end as it did"
+    assert not after.strip(), "stg_request_repeats does not end as it did"
     with duckdb.connect(str(home.warehouse)) as warehouse:
         warehouse.execute(f"set variable exports_dir = {quoted(home.exports)}")
         warehouse.execute(_POINT_AT_FILES.format(since=since))

@@ -8,7 +8,7 @@ does: both were sent as many before anything is timed, and then had them built (
 out (the mirror). Our builds happen between the timed parts; the mirror's settings keep checkpoints out of them, so that
 it writes a page whole to its log once, early on, and not again. What our build spends on de-duplication, which the
 mirror does while it inserts, is added to our time: the query that decides which rows are repeats in one figure, the
-whole staging models in another (see `deduplicating`).
+whole staging model in another (see `deduplicating`).
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def figures(samples: dict[str, list[Sample]], load: Load, *, workers: int, held:
             f" {held:,} rows before",
         ),
         compare(
-            f"{work}, whole staging models counted in",
+            f"{work}, whole staging model counted in",
             "rows/s",
             {OURS: [sample.rate(later) for sample, later in zip(ours, staging, strict=True)], **mirror},
             note=f"{_per_row(ours, staging)}, loading every row into the warehouse included",
