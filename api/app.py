@@ -22,6 +22,7 @@ from api.dashboards.routes import router as dashboards
 from api.error_answers import install_error_answers
 from api.ingest.group import GroupCommitter
 from api.ingest.routes import router as ingest
+from api.ingest.senders import KnownSenders
 from api.openapi import install_openapi
 from api.pairing.routes import router as pairing
 from api.rate_limits import RateLimits
@@ -74,6 +75,7 @@ def create_app(
     app.state.clock = clock
     app.state.rate_limits = rate_limits or RateLimits.standard(clock)
     app.state.snapshots = SnapshotReader(home)
+    app.state.senders = KnownSenders(app.state.engine)
     app.state.recent_answers = RecentAnswers(home, app.state.engine, clock)
     app.add_middleware(GivenAgain, recent=app.state.recent_answers)
     app.add_middleware(_SecurityHeaders)
@@ -95,6 +97,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         await run_in_threadpool(committer.close)
         await run_in_threadpool(state.snapshots.close)
         state.recent_answers.close()
+        state.senders.close()
         if state.owns_engine:
             await run_in_threadpool(state.engine.dispose)
 

@@ -1,17 +1,15 @@
-"""Logging of every process: plain lines on stderr, so that stdout carries answers only.
+"""Logging of the server and of commands, as of every process (`pipelines.logs`).
 
-Belongs here: the logging configuration. Does not belong here: what is logged.
+Belongs here: telling a command's user of a level that there is not. Does not belong here: the settings.
 """
 
 from __future__ import annotations
 
-import os
-from typing import Any, Final
+from typing import Any
 
 import click
 
-LOG_LEVEL_VARIABLE: Final = "HALTON_LOG_LEVEL"
-LOG_LEVELS: Final = ("debug", "info", "warning", "error", "critical")
+from pipelines import logs
 
 
 class UnknownLogLevel(click.ClickException):
@@ -26,15 +24,7 @@ def log_settings() -> dict[str, Any]:
     Raises:
         UnknownLogLevel: it is set to something else than a level.
     """
-    level = os.environ.get(LOG_LEVEL_VARIABLE) or "info"
-    if level.lower() not in LOG_LEVELS:
-        raise UnknownLogLevel(f"{LOG_LEVEL_VARIABLE} is {level[:40]!r}; it must be one of {', '.join(LOG_LEVELS)}.")
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
-        "root": {"handlers": ["stderr"], "level": level.upper()},
-        # Alembic tells at every start that it knows its dialect, httpx every call.
-        "loggers": {"alembic": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
-    }
+    try:
+        return logs.log_settings()
+    except ValueError as fault:
+        raise UnknownLogLevel(str(fault)) from fault

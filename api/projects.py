@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import uuid4
 
-from sqlalchemy import Connection, Table, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from api.audit import SYSTEM, Actor, ActorType, AuditEvent, Happening, Resource, record_event, record_events
@@ -28,6 +28,10 @@ from pipelines.lake.clock import from_micros, to_micros
 _projects: Table = Project.metadata.tables["projects"]
 _workspaces: Table = Workspace.metadata.tables["workspaces"]
 _SLUGS_PER_QUERY = 500
+# Put together once: every group of uploads asks it.
+_KNOWN_PROJECTS = select(_projects.c.slug, _projects.c.over_ceiling, _projects.c.archived_at_us).where(
+    _projects.c.workspace_id == bindparam("workspace"), _projects.c.slug.in_(bindparam("slugs", expanding=True))
+)
 
 
 SeenProjects = dict[str, tuple[bool, int | None]]
@@ -162,10 +166,8 @@ def _reasons(
     seen = {} if seen is None else seen
     unread = [slug for slug in slugs if slug not in seen]
     for start in range(0, len(unread), _SLUGS_PER_QUERY):
-        query = select(_projects.c.slug, _projects.c.over_ceiling, _projects.c.archived_at_us).where(
-            _projects.c.workspace_id == workspace_id, _projects.c.slug.in_(unread[start : start + _SLUGS_PER_QUERY])
-        )
-        seen.update({slug: (over, archived) for slug, over, archived in connection.execute(query)})
+        asked = {"workspace": workspace_id, "slugs": unread[start : start + _SLUGS_PER_QUERY]}
+        seen.update({slug: (over, archived) for slug, over, archived in connection.execute(_KNOWN_PROJECTS, asked)})
     return {
         slug: withheld_reason(over_ceiling=seen[slug][0], archived_at_us=seen[slug][1], received_at_us=at_us)
         for slug in slugs

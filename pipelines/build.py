@@ -9,23 +9,24 @@ Each step runs once per build and remembers its answer; a build that failed is t
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 
 from sqlalchemy import Engine
 
+from pipelines.build_base import Base, find_base
 from pipelines.build_inputs import BuildInputs, Extent, Plan, ledger_digest, plan_build
 from pipelines.control_plane import ControlPlane, read_control_plane, table_digest, write_control_plane
 from pipelines.dbt_runner import DbtRun, DbtRunner
 from pipelines.dbt_selection import affected_nodes, changed_sources
 from pipelines.derived_exports import Calendar, export_calendar, export_prices
-from pipelines.durable_files import remove_leftovers, sha256_of_file
-from pipelines.lake.catalog import read_pointer
+from pipelines.durable_files import remove_leftovers
 from pipelines.lake.clock import Clock
 from pipelines.lake.landing import LandingWriter, has_newest_schema
 from pipelines.lake.paths import Home
+from pipelines.landed_checks import BuildError, verify_landed_files
 from pipelines.landed_export import LandedFileRow
 from pipelines.ledger_watch import ledger_position
 from pipelines.model_pairs import UnreadableLandingError, landed_pairs
@@ -38,44 +39,22 @@ from pipelines.publish import (
     snapshot_name,
     snapshot_segments,
 )
-from pipelines.segments import FILE_OPTIONS, NEW_SEGMENT_PREFIX, ROWS_SORTED_AT_ONCE, Segment
+from pipelines.segments import FILE_OPTIONS, NEW_SEGMENT_PREFIX, ROWS_SORTED_AT_ONCE
 from pipelines.snapshot_cleanup import clean_marts
 from pipelines.warehouse import (
     FACTS,
     LastBuild,
     adopt_warehouse,
     fresh_warehouse,
-    last_build,
     mark_finished,
     mark_unfinished,
     record_build,
     remove_abandoned,
     unfinished_attempts,
 )
-from pipelines.whole_files import published_is_damaged
 
 # Unit tests prove the SQL, not the data.
 _DATA_ONLY = ("--exclude-resource-type", "unit_test")
-
-ATTEMPTS_BEFORE_REBUILD = 1
-"""How often an incremental build is tried again on the same warehouse after one that did not end."""
-
-
-class BuildError(Exception):
-    """A build cannot go on; the message is one plain sentence. What readers see has not changed."""
-
-
-@dataclass(frozen=True)
-class Base:
-    """The published build to go on from.
-
-    Attributes:
-        build: its name and inputs.
-        segments: the files its facts lie in.
-    """
-
-    build: LastBuild
-    segments: Sequence[Segment]
 
 
 @dataclass(frozen=True)
@@ -124,7 +103,7 @@ class Build:
         """
         if self._exported is None:
             self._clear_leftovers()
-            base = None if self.full else self._find_base()
+            base = None if self.full else find_base(self.home)
             control_plane = read_control_plane(self._engine, self.home, self.clock.now().astimezone(UTC).date())
             fresh = _files_after(control_plane, base)
             verify_landed_files(self.home, fresh)
@@ -145,12 +124,13 @@ class Build:
         Raises:
             OSError: the exports cannot be written.
         """
-        base = None if self.full else self._find_base()
+        base = None if self.full else find_base(self.home)
         if base is None or ledger_position(self._engine) != base.build.inputs.max_file_seq:
             return None
         if self.export().plan.extent is not Extent.NOTHING:
             return None
-        return Published(base.build.build_id, 0, sum(one.row_count for one in base.segments))
+        clean_marts(self.home, self.clock.now())  # a build that was killed when it had published left it to the next
+        return Published(base.build.build_id, 0, sum(one.row_count for one in base.files.segments))
 
     def transform(self, models: Sequence[str] | None = None) -> DbtRun:
         """Run dbt's models and tests in the warehouse, or in a fresh one for a full build.
@@ -179,7 +159,7 @@ class Build:
 
     def _variables(self, exported: Exported, since: int) -> dict[str, object]:
         self.home.segments.mkdir(parents=True, exist_ok=True)
-        segments = exported.base.segments if exported.base else ()
+        segments = exported.base.files.segments if exported.base else ()
         return {
             "exports_dir": str(self.home.exports),
             "since_file_seq": since,
@@ -204,7 +184,8 @@ class Build:
         publication = Publication(
             build_id=new_build_id(now, newest_build_id(self.home)),
             built_at=now,
-            base_segments=exported.base.segments if exported.base else (),
+            base_segments=exported.base.files.segments if exported.base else (),
+            base_parts=exported.base.files.parts if exported.base else (),
             max_file_seq=exported.inputs.max_file_seq,
             rate_book_version=exported.inputs.rate_book,
         )
@@ -222,18 +203,9 @@ class Build:
         remove_abandoned(self.home)
         remove_leftovers(self.home.exports)
         remove_leftovers(self.home.segments)
+        remove_leftovers(self.home.roll_up_parts)
         if not has_newest_schema(self.home):  # staging reads it with every build
             LandingWriter(self.home).close()
-
-    def _find_base(self) -> Base | None:
-        # Tried again and failed again: the warehouse itself may be at fault, and it can always be rebuilt.
-        if unfinished_attempts(self.home) > ATTEMPTS_BEFORE_REBUILD:
-            return None
-        build = last_build(self.home.warehouse)
-        segments = snapshot_segments(self.home, snapshot_name(build.build_id)) if build else None
-        if build is None or segments is None or published_is_damaged(self.home, build.build_id, segments):
-            return None
-        return Base(build, segments)
 
     def _affected(self, exported: Exported) -> list[str]:
         """Return what an incremental build runs; everything when an earlier one broke off half-way."""
@@ -273,33 +245,11 @@ class Build:
         known = base.build.inputs
         digests = calendar.digests(known.last_calendar_day)
         plan = plan_build(known, inputs, ledger_digest(control_plane.landed, known.max_file_seq), digests)
-        if plan.extent is Extent.NOTHING and not self._is_published(base.build.build_id):
+        if plan.extent is Extent.NOTHING and not base.is_current(self.home):
             return Plan(Extent.INCREMENTAL, "readers were not pointed at the last build")
         return plan
-
-    def _is_published(self, build_id: str) -> bool:
-        try:
-            pointer = read_pointer(self.home)
-        except ValueError:
-            return False
-        return pointer is not None and (pointer.build_id, pointer.file) == (build_id, snapshot_name(build_id))
 
 
 def _files_after(control_plane: ControlPlane, base: Base | None) -> list[LandedFileRow]:
     since = base.build.inputs.max_file_seq if base else 0
     return [one for one in control_plane.landed if one.file_seq > since]
-
-
-def verify_landed_files(home: Home, files: Iterable[LandedFileRow]) -> None:
-    """Check the files that hold these rows against the ledger's digests, each once.
-
-    Raises:
-        BuildError: a file is missing, unreadable or changed; the message names it.
-    """
-    for stored in dict.fromkeys(one.stored for one in files if one.stored is not None):
-        try:
-            digest = sha256_of_file(home.landing / stored.relative_path)
-        except OSError as fault:
-            raise BuildError(f"landing file {stored.relative_path} cannot be read: {fault.strerror}") from fault
-        if digest != stored.sha256:
-            raise BuildError(f"landing file {stored.relative_path} is damaged: its SHA-256 is not the ledger's")

@@ -1,8 +1,8 @@
 """Publishing: from the private warehouse to a snapshot that readers open.
 
 Belongs here: what a snapshot contains, the checks before it counts, and moving `CURRENT`. Does not belong here: opening
-snapshots (`pipelines.lake.catalog`), deleting old ones (`pipelines.snapshot_cleanup`), segments themselves
-(`pipelines.segments`).
+snapshots (`pipelines.lake.catalog`), deleting old ones (`pipelines.snapshot_cleanup`), segments and parts themselves
+(`pipelines.segments`, `pipelines.roll_up_parts`).
 
 A snapshot becomes visible only by the rename of `CURRENT`, after everything it names is on disk.
 """
@@ -21,8 +21,10 @@ import duckdb
 import msgspec
 
 from pipelines.durable_files import replacing, sha256_of_file
-from pipelines.lake.catalog import WITHOUT_DEVICES, CurrentPointer, quoted, read_pointer
+from pipelines.lake.catalog import CurrentPointer, quoted, read_pointer
+from pipelines.lake.part_views import PART_COLUMNS, PARTS_TABLE, Part, by_table, read_parts, rows_of
 from pipelines.lake.paths import Home
+from pipelines.roll_up_parts import ROLL_UPS, PartError, publish_parts
 from pipelines.segments import Segment, adopt_segment, merge_segments, new_segment_files
 from pipelines.warehouse import FACTS, warehouse_opened
 
@@ -30,25 +32,17 @@ _log = logging.getLogger(__name__)
 
 _INSTANT_FORMAT: Final = "b%Y%m%dT%H%M%S"
 # Table to its order on disk: what pages ask for lies together.
-PUBLISHED_TABLES: Final = {
+_COPIED_TABLES: Final = {
     "dim_workspaces": "workspace_id",
     "dim_projects": "workspace_id, project",
     "dim_devices": "workspace_id, device_id",
     "dim_models": "provider, model",
-    "mart_spend_15min": "workspace_id, bucket_starts_at",
-    "mart_spend_daily": "workspace_id, local_day",
-    "mart_spend_monthly": "workspace_id, local_month",
     "fct_batches": "workspace_id, received_at",
     "fct_request_conflicts": "workspace_id, request_id",
     "fct_device_sightings": "workspace_id, request_id",
 }
-
-
-# What the incremental models remember to find stale periods; of no use to readers.
-_BOOKKEEPING: Final = frozenset({"last_file_seq", "visibility_version"})
-_SPEND: Final = "mart_spend_"
-_DAILY: Final = "mart_spend_daily"
-_BIGGEST_BIGINT: Final = 2**63 - 1
+PUBLISHED_TABLES: Final = (*_COPIED_TABLES, *dict.fromkeys(one.source for one in ROLL_UPS))
+"""Models that readers see, besides the facts."""
 
 
 class PublishError(Exception):
@@ -63,6 +57,7 @@ class Publication:
         build_id: name of the new build.
         built_at: when, aware UTC.
         base_segments: segments of the build this one goes on from; empty for a full one.
+        base_parts: parts of its roll-ups; without them all are written.
         max_file_seq: the newest landing file built.
         rate_book_version: the rate book rows were priced by.
     """
@@ -72,6 +67,20 @@ class Publication:
     base_segments: Sequence[Segment]
     max_file_seq: int
     rate_book_version: str
+    base_parts: Sequence[Part] = ()
+
+
+@dataclass(frozen=True)
+class PublishedFiles:
+    """The immutable files a snapshot names.
+
+    Attributes:
+        segments: of facts.
+        parts: of roll-ups; none in a snapshot of an earlier release.
+    """
+
+    segments: Sequence[Segment]
+    parts: Sequence[Part]
 
 
 @dataclass(frozen=True)
@@ -106,8 +115,8 @@ def snapshot_name(build_id: str) -> str:
     return f"marts-{build_id}.duckdb"
 
 
-def snapshot_segments(home: Home, file: str) -> list[Segment] | None:
-    """Return the segments a snapshot names; None when it or one of them is missing or cannot be read."""
+def named_files(home: Home, file: str) -> PublishedFiles | None:
+    """Return the files a snapshot names, whether they are there or not; None when the snapshot cannot be read."""
     path = home.marts / file
     if not path.is_file():
         return None
@@ -116,13 +125,29 @@ def snapshot_segments(home: Home, file: str) -> list[Segment] | None:
         try:
             rows = connection.execute("select name, sha256, row_count, level from segments").fetchall()
             connection.execute("select build_id from build_info").fetchall()
+            parts = read_parts(connection, path.stem)
         finally:
             connection.close()
     except duckdb.Error as fault:
         _log.warning("the snapshot %s cannot be read: %s", file, fault)
         return None
-    segments = [Segment(*row) for row in rows]
-    return segments if all((home.segments / one.name).is_file() for one in segments) else None
+    return PublishedFiles([Segment(*row) for row in rows], parts)
+
+
+def snapshot_files(home: Home, file: str) -> PublishedFiles | None:
+    """Return the files a snapshot names; None when it or one of them is missing or cannot be read."""
+    files = named_files(home, file)
+    if files is None:
+        return None
+    paths = [home.segments / one.name for one in files.segments]
+    paths += [home.roll_up_parts / one.name for one in files.parts]
+    return files if all(path.is_file() for path in paths) else None
+
+
+def snapshot_segments(home: Home, file: str) -> list[Segment] | None:
+    """Return the segments a snapshot names; None when it or a file it names is missing or cannot be read."""
+    files = snapshot_files(home, file)
+    return None if files is None else list(files.segments)
 
 
 def publish(home: Home, warehouse: Path, publication: Publication) -> Published:
@@ -147,9 +172,13 @@ def publish(home: Home, warehouse: Path, publication: Publication) -> Published:
         new = [adopt_segment(connection, home, path) for path in new_segment_files(home)]
         segments = merge_segments(connection, home, [*segments, *new])
         rows_total = sum(one.row_count for one in segments)
-        _check_totals(connection, facts, rows_total)
+        try:
+            parts = publish_parts(connection, home, publication.base_parts)
+        except PartError as fault:
+            raise PublishError(str(fault)) from fault
+        _check_totals(parts, facts, rows_total)
         with replacing(home.marts / snapshot_name(publication.build_id)) as temporary:
-            _write_snapshot(connection, temporary, publication, segments)
+            _write_snapshot(connection, home, temporary, publication, PublishedFiles(segments, parts))
     move_pointer(home, publication.build_id)
     return Published(publication.build_id, sum(one.row_count for one in new), rows_total)
 
@@ -180,45 +209,10 @@ def _refuse_inexact_columns(connection: duckdb.DuckDBPyConnection) -> None:
         raise PublishError(f"{FACTS} has columns that Parquet cannot hold exactly: {', '.join(wide)}")
 
 
-def _column_names(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    return [row[0] for row in connection.execute(f"describe {table}").fetchall()]
-
-
-def _published_columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    """Return what is selected of a table: no bookkeeping, and sums in eight bytes wherever all of them fit."""
-    described = connection.execute(f"describe {table}").fetchall()
-    kept = [(name, kind) for name, kind, *_ in described if not _is_bookkeeping(table, name)]
-    wide = [name for name, kind in kept if kind == "HUGEINT"]
-    largest: dict[str, int] = {}
-    if wide:
-        asked = ", ".join(f"coalesce(max(abs({name})), 0)" for name in wide)
-        largest = dict(zip(wide, connection.execute(f"select {asked} from {table}").fetchall()[0], strict=True))  # noqa: S608
-    narrow = {name for name, most in largest.items() if most <= _BIGGEST_BIGINT}
-    return [f"cast({name} as bigint) as {name}" if name in narrow else name for name, _ in kept]
-
-
-def _sum_over_devices(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the daily roll-up without devices, for as long as the connection lasts."""
-    columns = [name for name in _column_names(connection, _DAILY) if not _is_bookkeeping(_DAILY, name)]
-    first_measure = columns.index("requests")
-    key = ", ".join(name for name in columns[:first_measure] if name != "device_id")
-    sums = ", ".join(f"sum({name}) as {name}" for name in columns[first_measure:])
-    connection.execute(
-        f"create or replace temp table {WITHOUT_DEVICES} as select {key}, {sums} from {_DAILY} group by {key}"  # noqa: S608 - our own names
-    )
-
-
-def _is_bookkeeping(table: str, column: str) -> bool:
-    return table.startswith(_SPEND) and column in _BOOKKEEPING
-
-
-def _check_totals(connection: duckdb.DuckDBPyConnection, facts: int, rows_total: int) -> None:
+def _check_totals(parts: Sequence[Part], facts: int, rows_total: int) -> None:
     """Hold segments, facts and every roll-up against each other: a lost or doubled row must not be published."""
-    counts = {FACTS: facts} | {
-        mart: _count(connection, f"select coalesce(sum(requests), 0) from {mart}")  # noqa: S608 - names are ours
-        for mart in PUBLISHED_TABLES
-        if mart.startswith(_SPEND)
-    }
+    counts = {FACTS: facts}
+    counts |= {table: sum(one.requests for one in its_parts) for table, its_parts in by_table(parts).items()}
     for name, counted in counts.items():
         if counted != rows_total:
             raise PublishError(f"{name} holds {counted} requests, the segments hold {rows_total}")
@@ -229,21 +223,26 @@ def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
 
 
 def _write_snapshot(
-    connection: duckdb.DuckDBPyConnection, path: Path, publication: Publication, segments: Sequence[Segment]
+    connection: duckdb.DuckDBPyConnection, home: Home, path: Path, publication: Publication, files: PublishedFiles
 ) -> None:
     connection.execute(f"attach {quoted(path)} as snapshot")
     try:
-        _sum_over_devices(connection)
-        for table, order in [*PUBLISHED_TABLES.items(), (WITHOUT_DEVICES, "workspace_id, local_day")]:
-            columns = ", ".join(_published_columns(connection, table))
-            connection.execute(f"create table snapshot.{table} as select {columns} from {table} order by {order}")  # noqa: S608 - our own names
+        for table, order in _COPIED_TABLES.items():
+            connection.execute(f"create table snapshot.{table} as from {table} order by {order}")
         connection.execute(
             "create table snapshot.segments (name varchar, sha256 varchar, row_count bigint, level integer)"
         )
         connection.executemany(
             "insert into snapshot.segments values (?, ?, ?, ?)",
-            [(one.name, one.sha256, one.row_count, one.level) for one in segments],
+            [(one.name, one.sha256, one.row_count, one.level) for one in files.segments],
         )
+        connection.execute(f"create table snapshot.{PARTS_TABLE} ({PART_COLUMNS})")
+        places = ", ".join("?" for _ in Part.__struct_fields__)
+        connection.executemany(
+            f"insert into snapshot.{PARTS_TABLE} values ({places})",  # noqa: S608 - our own names
+            [msgspec.structs.astuple(one) for one in files.parts],
+        )
+        _show_roll_ups(connection, home, files.parts)
         connection.execute(
             "create table snapshot.build_info as select $build_id::varchar as build_id,"
             " $built_at::timestamp as built_at, (select max(received_at) from fct_batches) as data_as_of,"
@@ -253,9 +252,24 @@ def _write_snapshot(
                 "build_id": publication.build_id,
                 "built_at": publication.built_at.astimezone(UTC).replace(tzinfo=None),
                 "max_file_seq": publication.max_file_seq,
-                "rows_total": sum(one.row_count for one in segments),
+                "rows_total": sum(one.row_count for one in files.segments),
                 "rate_book_version": publication.rate_book_version,
             },
         )
     finally:
         connection.execute("detach snapshot")
+
+
+def _show_roll_ups(connection: duckdb.DuckDBPyConnection, home: Home, parts: Sequence[Part]) -> None:
+    """Let the snapshot show its roll-ups to whoever opens it with DuckDB in the marts folder; ours have a catalog."""
+    # Paths are relative, so that a home can be moved; a folder with a comma cannot be a search path.
+    movable = "," not in str(home.marts)
+    if movable:
+        connection.execute(f"set file_search_path = {quoted(home.marts)}")
+
+    def place(name: str) -> str:
+        path = home.roll_up_parts / name
+        return quoted(path.relative_to(home.marts) if movable else path)
+
+    for table, its_parts in by_table(parts).items():
+        connection.execute(f"create view snapshot.{table} as {rows_of(its_parts, place)}")

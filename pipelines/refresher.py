@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import logging.config
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ from pipelines.lake.clock import Clock, SystemClock
 from pipelines.lake.database import open_database
 from pipelines.lake.paths import Home
 from pipelines.ledger_watch import Trace, database_trace
+from pipelines.logs import log_settings
 from pipelines.refresh import RefreshFailed, refresh
 from pipelines.row_file_upkeep import RowFileUpkeep
 
@@ -123,12 +125,17 @@ def main(arguments: list[str] | None = None) -> int:
 
     Returns:
         The exit code, 0 after a clean stop.
+
+    Raises:
+        SystemExit: an option or `$HALTON_LOG_LEVEL` is wrong, with code 2.
     """
     parser = argparse.ArgumentParser(prog="python -m pipelines.refresher", description="Keep the marts fresh.")
     parser.add_argument("--home", type=Path, default=None, help="home folder; default $HALTON_HOME or ./.halton")
     home = Home.locate(parser.parse_args(arguments).home)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # Dagster's storages tell at every start what they are
+    try:
+        logging.config.dictConfig(log_settings())
+    except ValueError as fault:
+        parser.error(str(fault))
     stop = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:

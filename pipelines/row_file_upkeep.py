@@ -16,7 +16,6 @@ from typing import Final
 
 import duckdb
 
-from pipelines.compaction.run import go_on
 from pipelines.durable_files import remove_leftovers
 from pipelines.lake.catalog import read_pointer
 from pipelines.lake.clock import Clock
@@ -26,6 +25,7 @@ from pipelines.publish import snapshot_segments
 from pipelines.row_file_checks import check_bytes
 from pipelines.row_files import remove_unless_in_use, write_row_file
 from pipelines.segments import Segment
+from pipelines.sliced_work import BETWEEN_SLICES_SECONDS, SlicedWork
 
 _log = logging.getLogger(__name__)
 
@@ -34,53 +34,31 @@ SMALL_ROWS: Final = 32_768
 LOOK_AGAIN: Final = timedelta(minutes=10)
 """Files are looked at again without anything having been published: one may have been damaged or deleted."""
 AFTER_A_FAILURE: Final = timedelta(minutes=2)
-_BETWEEN_SLICES_SECONDS: Final = 0.02
 _FAULTS: Final = (RowFileError, duckdb.Error, OSError)
 
 
-class RowFileUpkeep:
+class RowFileUpkeep(SlicedWork):
     """One home's row files. `step` it often; it does nothing when there is nothing to do."""
 
     def __init__(self, home: Home, clock: Clock) -> None:
         """Nothing is looked at before the first step."""
-        self._home, self._clock = home, clock
-        self._work: Generator[None] | None = None
+        super().__init__(home)
+        self._clock = clock
         self._whole: dict[str, Identity] = {}
         self._not_before: dict[str, datetime] = {}
         self._seen: Identity | None = None
         self._seen_at: datetime | None = None
 
-    def step(self) -> bool:
-        """Work for about half a second under the refresh lock, if there is work. A failure is logged.
+    def _failed(self) -> None:
+        _log.exception("row files cannot be made")
 
-        Returns:
-            Whether there is more to do at once.
-        """
-        try:
-            if self._work is None and not self._begin():
-                return False
-            assert self._work is not None  # noqa: S101 - begun above
-            if go_on(self._work, self._home):
-                return True
-        except Exception:  # noqa: BLE001 - what only makes reading quicker must never stop the refresher
-            _log.exception("row files cannot be made")
-        self._work = None
-        return False
-
-    def close(self) -> None:
-        """Give up what is under way; the next one begins it again."""
-        if self._work is not None:
-            self._work.close()
-        self._work = None
-
-    def _begin(self) -> bool:
+    def _begin(self) -> Generator[None] | None:
         build, now = identity(self._home.current_pointer), self._clock.now()
         due = self._seen_at is None or not self._seen_at <= now < self._seen_at + LOOK_AGAIN
         if build is None or (build == self._seen and not due):
-            return False
+            return None
         self._seen, self._seen_at = build, now
-        self._work = self._all()
-        return True
+        return self._all()
 
     def _all(self) -> Generator[None]:
         segments = _published(self._home)
@@ -124,7 +102,7 @@ def complete_row_files(home: Home, clock: Clock) -> None:
     """Make every row file that is missing or damaged, giving way to refreshes in between."""
     upkeep = RowFileUpkeep(home, clock)
     while upkeep.step():
-        sleep(_BETWEEN_SLICES_SECONDS)  # whoever waits for the lock gets it now
+        sleep(BETWEEN_SLICES_SECONDS)
 
 
 def _is_whole(home: Home, segment: Segment) -> Generator[None, None, bool]:

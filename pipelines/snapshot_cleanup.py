@@ -1,7 +1,7 @@
-"""Deleting snapshots and segments that nobody needs any more.
+"""Deleting snapshots, segments and parts of roll-ups that nobody needs any more.
 
-Belongs here: how long a superseded snapshot stays, and which segments and row files are still named. Does not belong
-here: landing files and anything else that cannot be rebuilt.
+Belongs here: how long a superseded snapshot stays, and which segments, row files and parts are still named. Does not
+belong here: landing files and anything else that cannot be rebuilt.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 from pipelines.durable_files import TEMPORARY_PREFIX, remove_leftovers
 from pipelines.lake.paths import Home
 from pipelines.lake.row_files import rows_name
-from pipelines.publish import build_instant, snapshot_segments
+from pipelines.publish import build_instant, snapshot_files
 from pipelines.row_files import remove_unless_in_use
 
 SNAPSHOTS_KEPT: Final = 5
@@ -41,26 +41,31 @@ def expired_builds(build_ids: Sequence[str], now: datetime) -> list[str]:
 
 
 def clean_marts(home: Home, now: datetime) -> int:
-    """Delete expired snapshots, leftovers of dead runs, and segments no snapshot names. Only under the refresh lock.
+    """Delete expired snapshots, leftovers of dead runs, and what no snapshot names. Only under the refresh lock.
 
     Returns:
         How many files were deleted.
     """
-    deleted = remove_leftovers(home.marts) + remove_leftovers(home.segments, remove_unless_in_use)
+    deleted = remove_leftovers(home.marts) + remove_leftovers(home.roll_up_parts)
+    deleted += remove_leftovers(home.segments, remove_unless_in_use)
     snapshots = {path.stem.removeprefix("marts-"): path for path in home.marts.glob("marts-b*.duckdb")}
     for build_id in expired_builds(list(snapshots), now):
         snapshots.pop(build_id).unlink(missing_ok=True)
         deleted += 1
-    named = {name for path in snapshots.values() for name in _segment_names(home.root, path.name)}
-    for path in home.segments.iterdir() if home.segments.is_dir() else ():
-        if path.name not in named and not path.name.startswith(TEMPORARY_PREFIX):
-            path.unlink(missing_ok=True)
-            deleted += 1
+    named = frozenset[str]().union(*(_names(home.root, path.name) for path in snapshots.values()))
+    for folder in (home.segments, home.roll_up_parts):
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.name not in named and not path.name.startswith(TEMPORARY_PREFIX):
+                path.unlink(missing_ok=True)
+                deleted += 1
     return deleted
 
 
 @lru_cache(maxsize=4096)
-def _segment_names(root: Path, file: str) -> frozenset[str]:
-    """Return the segments a snapshot names, with their row files; a snapshot never changes: it is opened once."""
-    segments = [one.name for one in snapshot_segments(Home(root), file) or ()]
-    return frozenset([*segments, *map(rows_name, segments)])
+def _names(root: Path, file: str) -> frozenset[str]:
+    """Return the files a snapshot names, row files included; a snapshot never changes: it is opened once."""
+    files = snapshot_files(Home(root), file)
+    if files is None:
+        return frozenset()
+    segments = [one.name for one in files.segments]
+    return frozenset([*segments, *map(rows_name, segments), *(one.name for one in files.parts)])

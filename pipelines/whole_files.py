@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pipelines.durable_files import sha256_of_file
 from pipelines.lake.catalog import read_pointer
+from pipelines.lake.part_views import Part
 from pipelines.lake.paths import Home
 from pipelines.segments import Segment
 
@@ -50,9 +51,10 @@ def is_whole(path: Path, sha256: str) -> bool:
     return known[1] == sha256
 
 
-def published_is_damaged(home: Home, build_id: str, segments: Sequence[Segment]) -> bool:
+def published_is_damaged(home: Home, build_id: str, segments: Sequence[Segment], parts: Sequence[Part]) -> bool:
     """Whether a file of a published build is not what was published; it is named in the log."""
     damaged = [one.name for one in segments if not is_whole(home.segments / one.name, one.sha256)]
+    damaged += [one.name for one in parts if not is_whole(home.roll_up_parts / one.name, one.sha256)]
     try:
         pointer = read_pointer(home)
     except ValueError:

@@ -28,6 +28,8 @@ from pipelines.lake.database import open_database
 from pipelines.lake.paths import DATABASE_VARIABLE, HOME_VARIABLE, Home
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+LONG_FORM_SECONDS = 6 * 3_600
+"""What any test may take with `--long`."""
 
 
 def pytest_configure() -> None:
@@ -46,9 +48,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    # Few tests of minutes first, many of milliseconds last: the last worker to end should not be alone for long.
-    items.sort(key=lambda item: item.nodeid.split("/")[1] not in ("faults", "e2e", "benchmarks"))
+    # Few tests of minutes first, many of milliseconds last: the last worker to end should not be alone for long. Those
+    # of minutes from the last file to the first: the first ones all begin with a built home, and would wait for whoever
+    # makes it.
+    heavy = [item for item in items if item.nodeid.split("/")[1] in ("faults", "e2e", "benchmarks")]
+    heavy.sort(key=lambda item: item.nodeid.split("::")[0], reverse=True)
+    items[:] = heavy + [item for item in items if item.nodeid.split("/")[1] not in ("faults", "e2e", "benchmarks")]
     if config.getoption("--long"):
+        for item in items:
+            item.add_marker(pytest.mark.timeout(LONG_FORM_SECONDS), append=False)
         return
     long = [item for item in items if "long" in item.keywords]
     if long:

@@ -35,6 +35,27 @@ _RAISED_SEQUENCE: Final = (
     .values(value=landing_sequence.c.value + bindparam("files"))
     .returning(landing_sequence.c.value)
 )
+_WORKSPACES: Final[Table] = metadata.tables["workspaces"]
+_DEVICES: Final[Table] = metadata.tables["devices"]
+_CHAIN: Final = (
+    select(_WORKSPACES.c.batch_chain_position, _WORKSPACES.c.batch_chain_head)
+    .where(_WORKSPACES.c.id == bindparam("workspace"))
+    .with_for_update(key_share=True)
+)
+_LENGTHENED_CHAIN: Final = (
+    update(_WORKSPACES)
+    .where(_WORKSPACES.c.id == bindparam("workspace"))
+    .values(batch_chain_position=bindparam("position"), batch_chain_head=bindparam("head"))
+)
+_SIGHTED: Final = (
+    update(_DEVICES)
+    .where(_DEVICES.c.id == bindparam("device"))
+    .values({_DEVICES.c[name]: bindparam(name) for name in (
+        "last_seen_at_us", "last_batch_at_us", "last_batch_newest_recorded_at_us", "last_batch_row_count",
+    )})
+)  # fmt: skip
+_FILE: Final = insert(landed_files)
+_BATCHES: Final = insert(landed_batches)
 
 
 @dataclass(frozen=True)
@@ -104,7 +125,7 @@ def commit_group(engine: Engine, landings: Sequence[Landing], committed_at: date
             file_seq = None
             if landing.file:
                 file_seq, next_seq = next_seq, next_seq + 1
-                connection.execute(insert(landed_files), _file_row(landing, landing.file, file_seq, committed_at))
+                connection.execute(_FILE, _file_row(landing, landing.file, file_seq, committed_at))
             receipts |= _record_batches(connection, landing, file_seq)
     return receipts
 
@@ -131,11 +152,7 @@ def _file_row(landing: Landing, file: LandedFile, file_seq: int, committed_at: d
 
 
 def _record_batches(connection: Connection, landing: Landing, file_seq: int | None) -> dict[str, Receipt]:
-    workspaces: Table = metadata.tables["workspaces"]
-    devices: Table = metadata.tables["devices"]
-    of_workspace = workspaces.c.id == landing.workspace_id
-    heads = select(workspaces.c.batch_chain_position, workspaces.c.batch_chain_head).where(of_workspace)
-    position, head = connection.execute(heads.with_for_update(key_share=True)).one()
+    position, head = connection.execute(_CHAIN, {"workspace": landing.workspace_id}).one()
     receipts: dict[str, Receipt] = {}
     batch_rows: list[dict[str, Any]] = []
     seen: SeenProjects = {}
@@ -147,15 +164,12 @@ def _record_batches(connection: Connection, landing: Landing, file_seq: int | No
         row["chain_hash"] = head
         batch_rows.append(row)
         receipts[upload.batch_key] = receipt
-    connection.execute(insert(landed_batches), batch_rows)
+    connection.execute(_BATCHES, batch_rows)
     if set_aside := [row for upload in landing.uploads for row in _quarantine_rows(upload, landing.replays)]:
         connection.execute(insert(quarantined_rows), set_aside)
-    connection.execute(
-        update(workspaces).where(of_workspace).values(batch_chain_position=position, batch_chain_head=head)
-    )
-    connection.execute(
-        update(devices).where(devices.c.id == bindparam("device")), [_device_values(u) for u in landing.uploads]
-    )
+    lengthened = {"workspace": landing.workspace_id, "position": position, "head": head}
+    connection.execute(_LENGTHENED_CHAIN, lengthened)
+    connection.execute(_SIGHTED, [_device_values(u) for u in landing.uploads])
     return receipts
 
 

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple, cast
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pyarrow as pa
 
@@ -23,7 +23,6 @@ from api.ingest.scanner import Scanner
 from daemon.wire.batch import Quarantined
 from pipelines.lake.arrow import Column, array, repeat, take, uuid_array
 from pipelines.lake.arrow import compute as pc
-from pipelines.lake.clock import to_micros
 from pipelines.lake.schema import INSTANT, LANDING_SCHEMA, ORIGIN_COLUMNS, WIRE_TYPES
 from pipelines.lake.schema import UUID as UUID_TYPE
 
@@ -38,6 +37,8 @@ def _indices(count: int) -> Column:
 
 _FIRST_INDICES: Final = _indices(10_000)
 """Positions in an upload, sliced for every one that is not larger."""
+_LANDED_NAMES: Final = dict.fromkeys(LANDING_SCHEMA.names)
+"""In the schema's order; the schema itself makes a list of them every time it is asked."""
 
 
 class Sender(NamedTuple):
@@ -108,7 +109,7 @@ def prepare(body: bytes, sender: Sender, received_at: datetime) -> Prepared:
     shaped |= _server_columns(len(read.records), sender, batch_key, received_at)
     rows = {name: pc.filter(column, keep) for name, column in shaped.items()} if keep is not None else shaped
     rows["request_id"] = _request_ids(judged.ids, columns["id"], keep)
-    table = pa.Table.from_arrays([rows[name] for name in LANDING_SCHEMA.names], schema=LANDING_SCHEMA)
+    table = pa.Table.from_arrays([rows[name] for name in _LANDED_NAMES], schema=LANDING_SCHEMA)
     repeats = _exact_repeats(table, rows["request_id"])
     if repeats:
         table = take(table, sorted(set(range(table.num_rows)) - repeats))
@@ -150,7 +151,7 @@ def _landing_columns(
     columns: dict[str, Column], instants: dict[str, Column], extras: list[str | None] | None
 ) -> dict[str, Column]:
     length = len(columns["id"])
-    shaped = {name: column for name, column in columns.items() if name in LANDING_SCHEMA.names}
+    shaped = {name: column for name, column in columns.items() if name in _LANDED_NAMES}
     shaped |= instants
     shaped["cost_logged_millicents"] = pc.coalesce(columns["cost_millicents"], columns["cost_usd_minor_units"])
     shaped["extra_json"] = pa.nulls(length, pa.string()) if extras is None else array(extras, pa.string())
@@ -160,7 +161,7 @@ def _landing_columns(
 
 def _server_columns(length: int, sender: Sender, batch_key: str, received_at: datetime) -> dict[str, Column]:
     def constant(identifier: str) -> Column:
-        return uuid_array(UUID_TYPE, repeat(pa.scalar(UUID(identifier).bytes, _UUID_BYTES), length))
+        return uuid_array(UUID_TYPE, repeat(pa.scalar(bytes.fromhex(identifier.replace("-", "")), _UUID_BYTES), length))
 
     return {
         "workspace_id": constant(sender.workspace_id),
@@ -216,8 +217,8 @@ def _rows_by_project(table: pa.Table) -> dict[str, int]:
 
 
 def _newest(table: pa.Table) -> int | None:
-    newest: datetime | None = pc.max(table["recorded_at"]).as_py()
-    return None if newest is None else to_micros(newest)
+    newest: int | None = pc.max(table["recorded_at"].cast(pa.int64())).as_py()
+    return newest
 
 
 def _raw_records(body: bytes, wanted: list[int]) -> dict[int, bytes]:

@@ -22,14 +22,15 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.answers import decode_message, json_answer
-from api.auth import AuthenticatedDevice, CallingDevice, authenticate_device
+from api.auth import CallingDevice, authenticate_device
 from api.errors import Refused, invalid
 from api.ingest import examples
 from api.ingest.envelope import BODY_CAP_BYTES, BodyBudget, decompress, read_capped
 from api.ingest.group import BusyError, GroupCommitter
 from api.ingest.held_rows import HeldRows
-from api.ingest.prepare import Prepared, Sender, prepare
+from api.ingest.prepare import Sender, prepare
 from api.ingest.receipts import batch_accounts
+from api.ingest.senders import KnownSenders
 from api.openapi import describe
 from daemon.wire.batch import Batch, Body, BodyStored, DaemonTotals, Receipt, Receipts
 from pipelines.lake.landing import LandingUnavailableError
@@ -64,10 +65,11 @@ async def upload_batch(request: Request) -> Response:
     fails the others. The body may be compressed with gzip or zstd.
     """
     try:
-        device = await _authenticated(request)
+        sender = await _authenticated(request)
         with _BUDGET.holding() as take:
             body = await _body(request, take)
-            landing = _committer(request).judge_and_submit(partial(_prepare, request, device, body))
+            judge = partial(prepare, body, sender, request.app.state.clock.now())
+            landing = _committer(request).judge_and_submit(judge)
             receipt = await asyncio.wrap_future(landing)
     except (BusyError, LandingUnavailableError, SQLAlchemyError, MemoryError):
         raise _unavailable() from None
@@ -88,13 +90,13 @@ async def upload_batch(request: Request) -> Response:
 )
 async def upload_body(request: Request, request_id: UUID) -> Response:
     """Answer whether the body was kept. This server keeps none; 425 while the call itself has not landed."""
-    device = await _authenticated(request)
+    sender = await _authenticated(request)
     with _BUDGET.holding() as take:
         leg = decode_message(_BODY_LEG, await _body(request, take, BODY_LEG_CAP_BYTES))
     if leg.request_id.lower() != str(request_id):
         raise invalid("The request_id is not the one in the path.")
     held = _held_rows(request)
-    if not await run_in_threadpool(held.has_request, device.workspace_id, str(request_id)):
+    if not await run_in_threadpool(held.has_request, sender.workspace_id, str(request_id)):
         raise Refused(425, "request_not_here_yet", "The call itself has not landed yet; send its record first.")
     return json_answer(BodyStored(stored=False, reason="bodies are not stored by this server"))
 
@@ -149,10 +151,14 @@ def daemon_totals(
     return json_answer(DaemonTotals(rows=rows))
 
 
-async def _authenticated(request: Request) -> AuthenticatedDevice:
+async def _authenticated(request: Request) -> Sender:
     """Authenticate before a byte of the body is read."""
     state, authorization = request.app.state, request.headers.get("authorization")
-    return await run_in_threadpool(authenticate_device, state.engine, authorization, state.clock, note_seen=False)
+    senders: KnownSenders = state.senders
+    if (known := senders.find(authorization)) is not None:
+        return known
+    device = await run_in_threadpool(authenticate_device, state.engine, authorization, state.clock, note_seen=False)
+    return Sender(device.workspace_id, device.device_id)
 
 
 async def _body(request: Request, take: Callable[[int], None], cap: int = BODY_CAP_BYTES) -> bytes:
@@ -164,10 +170,6 @@ async def _body(request: Request, take: Callable[[int], None], cap: int = BODY_C
     plain = await run_in_threadpool(decompress, body, encoding, cap)
     take(len(plain))
     return plain
-
-
-def _prepare(request: Request, device: AuthenticatedDevice, body: bytes) -> Prepared:
-    return prepare(body, Sender(device.workspace_id, device.device_id), request.app.state.clock.now())
 
 
 def _committer(request: Request) -> GroupCommitter:

@@ -28,17 +28,44 @@
     )
 {%- endmacro %}
 
-{#- Adds to the files pointed at those with requests built earlier that came again in one of them. -#}
-{% macro add_files_of_first_copies() -%}
+{#- Finds the rows of the files pointed at that came again: their requests were built earlier. The keys of all facts are read
+    for it, so it is done once, into a table that lasts as long as the connection; and the files with the first copies are
+    added to those pointed at. -#}
+{% macro find_repeats_of_built_requests() -%}
     {%- if base_segments() -%}
+    create or replace temporary table repeats_of_built_requests as
+    with
+
+    files as (
+        {{ files_to_read() }}
+    ),
+
+    new_keys as (
+        select
+            landed.workspace_id,
+            landed.request_id,
+            files.file_seq,
+            {{ landed_row_number() }} as file_row_number
+        from {{ source('landing', 'requests') }} as landed
+        inner join files
+            on {{ is_row_of_file() }}
+        where {{ is_retained() }}
+    )
+
+    select
+        new_keys.file_seq,
+        new_keys.file_row_number,
+        built.file_seq as first_file_seq,
+        built.file_row_number as first_file_row_number
+    from new_keys
+    inner join {{ built_requests() }} as built
+        on
+            new_keys.workspace_id = built.workspace_id
+            and new_keys.request_id = built.request_id;
     set variable landed_files = (
         select list_concat(getvariable('landed_files'), coalesce(list(distinct files.path), []))
-        from read_parquet(getvariable('landed_files'), union_by_name = true) as landed
-        inner join {{ built_requests() }} as built
-            on
-                landed.workspace_id = built.workspace_id
-                and landed.request_id = built.request_id
-        inner join {{ ref('stg_landed_files') }} as files on built.file_seq = files.file_seq
+        from repeats_of_built_requests
+        inner join {{ ref('stg_landed_files') }} as files on repeats_of_built_requests.first_file_seq = files.file_seq
         where files.path is not null
     )
     {%- endif -%}

@@ -9,9 +9,11 @@ While a merge lives it holds a lock on the file it writes, under whatever name; 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Self
 from uuid import uuid4
 
@@ -19,8 +21,7 @@ import pyarrow as pa
 
 from pipelines.compaction.content import ContentError, Member, check_content
 from pipelines.compaction.plan import Group, Unit
-from pipelines.compaction.rows import ROWS_AT_ONCE, rows_in_order
-from pipelines.durable_files import sha256_of_file
+from pipelines.compaction.rows import rows_in_order
 from pipelines.lake.arrow import parquet
 from pipelines.lake.landing import COMPACTED_PREFIX, PARQUET_OPTIONS, sync_folder
 from pipelines.lake.paths import Home
@@ -28,7 +29,10 @@ from pipelines.lake.schema import LANDING_SCHEMA, ORIGIN_COLUMNS
 
 UNFINISHED_SUFFIX: Final = ".part"
 _COMPRESSION_LEVEL: Final = 3
-_GROUPS_PER_SYNC: Final = 4
+ROWS_PER_GROUP: Final = 32_768
+"""A row group is written in one go, and nobody gets the refresh lock meanwhile."""
+_GROUPS_PER_SYNC: Final = 8
+_CHUNK_BYTES: Final = 4 << 20
 
 
 class DamagedFilesError(Exception):
@@ -66,7 +70,7 @@ def check_digests(home: Home, units: Sequence[Unit]) -> Generator[None]:
     faults: list[str] = []
     for unit in units:
         try:
-            digest = sha256_of_file(home.landing / unit.relative_path)
+            digest = yield from _digest(home.landing / unit.relative_path)
         except OSError as fault:
             faults.append(f"landing file {unit.relative_path} cannot be read: {fault.strerror}")
         else:
@@ -75,6 +79,16 @@ def check_digests(home: Home, units: Sequence[Unit]) -> Generator[None]:
         yield
     if faults:
         raise DamagedFilesError(faults)
+
+
+def _digest(path: Path) -> Generator[None, None, str]:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            if len(chunk) == _CHUNK_BYTES:
+                yield
+    return digest.hexdigest()
 
 
 class MergeFile:
@@ -121,19 +135,22 @@ class MergeFile:
         """
         try:
             yield from self._rows(members)
+            yield
             self._make_durable()
             yield
             relative = str(self._final.relative_to(self._landing))
             yield from check_content(self._final, f"compacted file {relative}", members)
         except ContentError as fault:
             raise DamagedFilesError([str(fault)]) from fault
+        digest = yield from _digest(self._final)
+        yield
         return Merged(
             file_id=self.file_id,
             group=self._group,
             relative_path=relative,
             row_count=sum(member.row_count for member in members),
             byte_count=self._final.stat().st_size,
-            sha256=sha256_of_file(self._final),
+            sha256=digest,
             units=units,
             members=members,
         )
@@ -149,19 +166,23 @@ class MergeFile:
             parquet.ParquetWriter(stream, LANDING_SCHEMA, **options) as writer,
         ):
             for table in rows_in_order(self._landing, members):
+                yield
+                if table is None:
+                    continue
                 waiting.append(table)
                 count += table.num_rows
-                while count >= ROWS_AT_ONCE:
+                while count >= ROWS_PER_GROUP:
                     together = pa.concat_tables(waiting)
-                    writer.write_table(together.slice(0, ROWS_AT_ONCE))
-                    waiting = [together.slice(ROWS_AT_ONCE)]
-                    count -= ROWS_AT_ONCE
+                    writer.write_table(together.slice(0, ROWS_PER_GROUP))
+                    waiting = [together.slice(ROWS_PER_GROUP)]
+                    count -= ROWS_PER_GROUP
                     groups += 1
+                    yield
                     if groups % _GROUPS_PER_SYNC == 0:
                         # Little by little: one fsync of everything at the end would hold up whoever waits for the lock.
                         stream.flush()
                         os.fdatasync(self._descriptor)
-                yield
+                        yield
             if count:
                 writer.write_table(pa.concat_tables(waiting))
 

@@ -5,6 +5,9 @@ Belongs here: groups, size tiers and day files, and reading them from the ledger
 While a UTC day lasts, its files are merged by size: as soon as 32 are of one tier they become one, so that a row is
 rewritten about once per tier and a day never has more than some two hundred files. Once the day is over, everything
 received on it goes into day files of up to four million rows.
+
+No file holds the rows of more than 5,000 landing files: each of them is a row of the ledger that has to change in the
+transaction of the merge, and others wait for that.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ SMALLEST_TIER_ROWS: Final = 128
 TIER_FACTOR: Final = 8
 FILES_PER_TIER: Final = 32
 DAY_FILE_ROWS: Final = 4_000_000
+MOST_MEMBERS: Final = 5_000
+"""Landing files in a compacted one: the ledger moves so many in some tenths of a second, even where it is slow."""
 DAY_ENDS_AFTER: Final = timedelta(minutes=10)
 """So long after midnight UTC a day counts as over: a commit that began before it has ended by then."""
 
@@ -46,6 +51,7 @@ class Unit:
         row_count: rows in it.
         first_file_seq: its only landing file, or the first of those in it.
         compacted_id: id of the compacted file; None for a landing file.
+        member_count: landing files whose rows it holds.
     """
 
     relative_path: str
@@ -54,6 +60,7 @@ class Unit:
     row_count: int
     first_file_seq: int
     compacted_id: str | None
+    member_count: int = 1
 
 
 def tier(row_count: int) -> int:
@@ -80,18 +87,18 @@ def next_merge(units: Sequence[Unit], *, over: bool) -> list[Unit]:
     ordered = sorted(units, key=lambda unit: unit.first_file_seq)
     candidates = _unfinished(ordered) if over else _crowded(ordered)
     chosen: list[Unit] = []
-    rows = 0
+    rows = members = 0
     for unit in candidates:
-        if rows + unit.row_count > DAY_FILE_ROWS:
+        rows, members = rows + unit.row_count, members + unit.member_count
+        if rows > DAY_FILE_ROWS or members > MOST_MEMBERS:
             break
         chosen.append(unit)
-        rows += unit.row_count
     return chosen if len(chosen) > 1 else []
 
 
 def _unfinished(units: Sequence[Unit]) -> list[Unit]:
     """Return the files that are too small to stay; any two of them fit into one."""
-    return [unit for unit in units if unit.row_count <= DAY_FILE_ROWS // 2]
+    return [unit for unit in units if unit.row_count <= DAY_FILE_ROWS // 2 and unit.member_count <= MOST_MEMBERS // 2]
 
 
 def _crowded(units: Sequence[Unit]) -> list[Unit]:
@@ -125,18 +132,24 @@ def groups_with_work(connection: Connection, now: datetime) -> list[Group]:
 
 
 def read_units(connection: Connection, group: Group, newest_published: int) -> list[Unit]:
-    """Return the group's files whose rows are published."""
+    """Return the group's files whose rows are published; of landing files the first, as many as one merge may take."""
     loose = landed_files.c
-    landed = select(loose.relative_path, loose.sha256, loose.byte_count, loose.row_count, loose.file_seq).where(
-        loose.workspace_id == group.workspace_id,
-        loose.received_day == group.received_day,
-        loose.compacted_file_id.is_(None),
-        loose.dropped_at_us.is_(None),
-        loose.file_seq <= newest_published,
+    landed = (
+        select(loose.relative_path, loose.sha256, loose.byte_count, loose.row_count, loose.file_seq)
+        .where(
+            loose.workspace_id == group.workspace_id,
+            loose.received_day == group.received_day,
+            loose.compacted_file_id.is_(None),
+            loose.dropped_at_us.is_(None),
+            loose.file_seq <= newest_published,
+        )
+        .order_by(loose.file_seq)
+        .limit(MOST_MEMBERS)
     )
     live = compacted_files.c
+    held = select(func.count()).where(loose.compacted_file_id == live.file_id).scalar_subquery()
     compacted = select(
-        live.relative_path, live.sha256, live.byte_count, live.row_count, live.first_file_seq, live.file_id
+        live.relative_path, live.sha256, live.byte_count, live.row_count, live.first_file_seq, live.file_id, held
     ).where(
         live.workspace_id == group.workspace_id,
         live.received_day == group.received_day,

@@ -8,25 +8,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
 from pipelines.compaction.content import ContentError, Member
 from pipelines.compaction.plan import Unit
-from pipelines.lake.arrow import array, parquet
+from pipelines.lake.arrow import array, parquet, repeat
 from pipelines.lake.arrow import compute as pc
 from pipelines.lake.schema import LANDING_SCHEMA, ORIGIN_COLUMNS
 
-ROWS_AT_ONCE = 65_536
-_WHOLE_BELOW_BYTES = 4 << 20
+ROWS_AT_ONCE: Final = 65_536
+_WHOLE_BELOW_BYTES: Final = 4 << 20
+_FILES_TOGETHER: Final = 32
+_ROWS_TOGETHER: Final = 8_192
+_KNOWN: Final = frozenset(LANDING_SCHEMA.names)
 
 
-def rows_in_order(landing: Path, members: Sequence[Member]) -> Iterator[pa.Table]:
+def rows_in_order(landing: Path, members: Sequence[Member]) -> Iterator[pa.Table | None]:
     """Yield the rows of landing files in `LANDING_SCHEMA`, each with its origin, in the order they landed.
 
-    A file is open only from its first row to its last.
+    None comes after each file that gave nothing to yield yet: the work may pause there.
+
+    A file is open only from its first row to its last. What small files hold comes together: to handle a table of sixty
+    columns costs more than to read fifty rows of them.
 
     Args:
         landing: the landing folder.
@@ -38,18 +45,71 @@ def rows_in_order(landing: Path, members: Sequence[Member]) -> Iterator[pa.Table
     """
     readers: dict[Unit, _Reader] = {}
     left = Counter(member.unit for member in members)
+    run = _Run()
     try:
         for member in members:
             unit = member.unit
             if unit not in readers:
                 readers[unit] = _Reader(landing / unit.relative_path, unit)
-            yield from readers[unit].take(member)
+            for first_row, piece in readers[unit].take(member):
+                if not run.takes(unit):
+                    yield run.table()
+                    run = _Run()
+                run.add(unit, piece, member.file_seq, first_row)
             left[unit] -= 1
             if left[unit] == 0:
                 readers.pop(unit).end()
+            yield None
+        if run.pieces:
+            yield run.table()
     finally:
         for reader in readers.values():
             reader.close()
+
+
+@dataclass
+class _Run:
+    """Rows that follow on each other: of landing files, or of one compacted file."""
+
+    pieces: list[pa.RecordBatch] = field(default_factory=list[pa.RecordBatch])
+    row_count: int = 0
+    _seqs: list[Any] = field(default_factory=list[Any])
+    _rows: list[Any] = field(default_factory=list[Any])
+    _compacted: Unit | None = None
+
+    def takes(self, unit: Unit) -> bool:
+        """Whether rows of this file may be added."""
+        if not self.pieces:
+            return True
+        holder = None if unit.compacted_id is None else unit
+        return holder == self._compacted and len(self.pieces) < _FILES_TOGETHER and self.row_count < _ROWS_TOGETHER
+
+    def add(self, unit: Unit, piece: pa.RecordBatch, file_seq: int, first_row: int) -> None:
+        """Add rows of a landing file, the first of them its row `first_row`."""
+        self._compacted = None if unit.compacted_id is None else unit
+        self.pieces.append(piece)
+        self.row_count += piece.num_rows
+        self._seqs.append(repeat(pa.scalar(file_seq, pa.int64()), piece.num_rows))
+        self._rows.append(array(range(first_row, first_row + piece.num_rows), pa.int64()))
+
+    def table(self) -> pa.Table:
+        """Return the rows, each with its origin.
+
+        Raises:
+            ContentError: a compacted file says that they are of other origin.
+        """
+        # In one piece: the writer handles each piece of each column by itself.
+        table = pa.Table.from_batches(self.pieces).combine_chunks()
+        for name, pieces in zip(ORIGIN_COLUMNS, (self._seqs, self._rows), strict=True):
+            position = table.schema.get_field_index(name)
+            origin: Any = pa.chunked_array(pieces)
+            # A landing file says nothing of origins, a compacted one says it of every row.
+            if self._compacted is None:
+                table = table.set_column(position, LANDING_SCHEMA.field(name), origin)
+            elif not pc.all(pc.equal(table.column(position), origin), skip_nulls=False).as_py():
+                path = self._compacted.relative_path
+                raise ContentError(f"compacted file {path} holds other rows than the ledger says")
+        return table
 
 
 class _Reader:
@@ -64,23 +124,23 @@ class _Reader:
             )
         except pa.ArrowException as fault:
             raise ContentError(f"landing file {unit.relative_path} cannot be read: {fault}") from fault
-        unknown = set(self._file.schema_arrow.names) - set(LANDING_SCHEMA.names)
+        unknown = set(self._file.schema_arrow.names) - _KNOWN
         if unknown:
             raise ContentError(f"landing file {unit.relative_path} has columns of a newer release")
         self._batches: Iterator[pa.RecordBatch] = self._file.iter_batches(ROWS_AT_ONCE, use_threads=False)
-        self._waiting: pa.Table | None = None
+        self._waiting: pa.RecordBatch | None = None
 
-    def take(self, member: Member) -> Iterator[pa.Table]:
-        """Yield the next landing file's rows."""
+    def take(self, member: Member) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Yield the next landing file's rows, and which of its rows the first of them is."""
         done = 0
         while done < member.row_count:
-            table = self._next()
-            if table is None:
+            batch = self._next()
+            if batch is None:
                 raise ContentError(f"landing file {self._unit.relative_path} has fewer rows than the ledger says")
             wanted = member.row_count - done
-            part = table.slice(0, wanted)
-            self._waiting = table.slice(wanted) if table.num_rows > wanted else None
-            yield self._with_origin(part, member.file_seq, done)
+            self._waiting = batch.slice(wanted) if batch.num_rows > wanted else None
+            part = batch.slice(0, wanted) if batch.num_rows > wanted else batch
+            yield done, part
             done += part.num_rows
 
     def end(self) -> None:
@@ -94,39 +154,26 @@ class _Reader:
         """Close the file."""
         self._file.close()
 
-    def _next(self) -> pa.Table | None:
+    def _next(self) -> pa.RecordBatch | None:
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             return waiting
         try:
             for batch in self._batches:
                 if batch.num_rows:
-                    return _in_todays_columns(pa.Table.from_batches([batch]))
+                    return batch if batch.schema == LANDING_SCHEMA else _in_todays_columns(batch)
         except (pa.ArrowException, OSError) as fault:
             raise ContentError(f"landing file {self._unit.relative_path} cannot be read: {fault}") from fault
         return None
 
-    def _with_origin(self, part: pa.Table, file_seq: int, first_row: int) -> pa.Table:
-        seqs = array([file_seq], pa.int64()).take(array([0] * part.num_rows, pa.int32()))
-        rows = array(range(first_row, first_row + part.num_rows), pa.int64())
-        origins = (seqs, rows)
-        for name, origin in zip(ORIGIN_COLUMNS, origins, strict=True):
-            position = part.schema.get_field_index(name)
-            # A landing file says nothing of origins, a compacted one says it of every row.
-            stored: Any = part.column(position)
-            if self._unit.compacted_id is None:
-                part = part.set_column(position, LANDING_SCHEMA.field(name), origin)
-            elif not pc.all(pc.equal(stored, origin), skip_nulls=False).as_py():
-                raise ContentError(f"compacted file {self._unit.relative_path} holds other rows than the ledger says")
-        return part
 
-
-def _in_todays_columns(table: pa.Table) -> pa.Table:
+def _in_todays_columns(batch: pa.RecordBatch) -> pa.RecordBatch:
     columns: list[Any] = []
-    for field in LANDING_SCHEMA:
-        if field.name not in table.column_names:
-            columns.append(pa.nulls(table.num_rows, field.type))
+    there = set(batch.schema.names)
+    for wanted in LANDING_SCHEMA:
+        if wanted.name not in there:
+            columns.append(pa.nulls(batch.num_rows, wanted.type))
             continue
-        column = table[field.name]
-        columns.append(column if column.type == field.type else column.cast(field.type))
-    return pa.Table.from_arrays(columns, schema=LANDING_SCHEMA)
+        column: Any = batch.column(wanted.name)
+        columns.append(column if column.type == wanted.type else column.cast(wanted.type))
+    return pa.RecordBatch.from_arrays(columns, schema=LANDING_SCHEMA)

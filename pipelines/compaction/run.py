@@ -1,7 +1,7 @@
 """A whole compaction: retention's days, every group's merges, and the sweep; at once, or a slice of time at a time.
 
-Belongs here: the order of work, the refresh lock around slices of it, and what is told at the end. Does not belong
-here: when it runs (`pipelines.refresher`, `pipelines.assets.compaction`, `halton-cloud compact`).
+Belongs here: the order of work, and what is told at the end. Does not belong here: its slices (`pipelines.sliced_work`)
+and when it runs (`pipelines.refresher`, `pipelines.assets.compaction`, `halton-cloud compact`).
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass, field
-from time import perf_counter, sleep
-from typing import Any, Final
+from time import sleep
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -22,14 +22,10 @@ from pipelines.compaction.record import OvertakenError, record_merge
 from pipelines.compaction.sweep import Swept, sweep
 from pipelines.lake.clock import Clock
 from pipelines.lake.paths import Home
-from pipelines.refresh_lock import refresh_lock
 from pipelines.retention import drop_expired
+from pipelines.sliced_work import BETWEEN_SLICES_SECONDS, go_on
 
 _log = logging.getLogger(__name__)
-
-SLICE_SECONDS: Final = 0.5
-"""How long the refresh lock is held at a time, so that a refresh never waits much longer for compaction."""
-_BETWEEN_SLICES_SECONDS: Final = 0.02
 
 Progress = Callable[[str], None]
 """Told of each thing done, in one plain line."""
@@ -123,22 +119,8 @@ def compact(
     result = CompactionResult()
     work = work_of(home, engine, clock, result, progress=progress, published=published)
     while go_on(work, home):
-        sleep(_BETWEEN_SLICES_SECONDS)  # whoever waits for the lock gets it now
+        sleep(BETWEEN_SLICES_SECONDS)
     return result
-
-
-def go_on(work: Generator[None], home: Home, seconds: float = SLICE_SECONDS) -> bool:
-    """Work for a slice of time under the refresh lock.
-
-    Returns:
-        Whether there is more to do.
-    """
-    with refresh_lock(home):
-        until = perf_counter() + seconds
-        for _ in work:
-            if perf_counter() >= until:
-                return True
-    return False
 
 
 def work_of(
@@ -193,6 +175,7 @@ def _compact_group(
     while True:
         with engine.connect().execution_options(read_only=True) as connection:
             units = read_units(connection, group, newest_published)
+        yield
         chosen = next_merge(units, over=is_over(group.received_day, clock.now()))
         if not chosen:
             return
@@ -223,6 +206,7 @@ def _merge(
             members = read_members(connection, chosen)
     except ContentError as fault:
         raise DamagedFilesError([str(fault)]) from fault
+    yield
     with MergeFile(home, group) as file:
         merged = yield from file.write(chosen, members)
         file.keep()  # from here on the ledger may name it, whatever becomes of the answer

@@ -10,11 +10,12 @@ Bytes stay ten minutes after the ledger let go of them, for queries that began b
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+import os
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine, case, select
 
@@ -26,7 +27,10 @@ from pipelines.lake.landing_lease import deleting_landed_bytes
 from pipelines.lake.ledger import compacted_files, landed_files, stored_files
 from pipelines.lake.paths import Home
 
-_AT_ONCE: Final = 500
+_T = TypeVar("_T")
+_LOOKED_AT_AT_ONCE: Final = 250
+_DELETED_AT_ONCE: Final = 20
+"""Before others may have the lock: on a busy disk a file takes milliseconds."""
 _DAYS_IN_USE: Final = timedelta(days=2)
 """No writer makes files in a day's folder that long after the day."""
 
@@ -62,7 +66,7 @@ class _Found:
 
 
 def sweep(home: Home, engine: Engine, clock: Clock, swept: Swept, grace: timedelta = ORPHAN_GRACE) -> Generator[None]:
-    """Delete what has not been needed for `grace`, a folder at a time; yields between folders.
+    """Delete what has not been needed for `grace`, some files at a time; yields between them.
 
     Call it only under the refresh lock.
 
@@ -76,26 +80,38 @@ def sweep(home: Home, engine: Engine, clock: Clock, swept: Swept, grace: timedel
     if swept.settled_on != clock.now().date():
         swept.settled, swept.settled_on = {}, clock.now().date()
     for folder in sorted(home.landing.glob("*/*")):
-        changed_at = folder.stat().st_mtime_ns
-        if not folder.is_dir() or folder.parent.name.startswith(".") or swept.settled.get(folder) == changed_at:
+        changed_at = _changed_at(folder)
+        if changed_at is None or folder.parent.name.startswith(".") or swept.settled.get(folder) == changed_at:
             continue
+        settled = True
+        names = _names_in(folder)
+        yield
+        for some in _some_at_a_time(names, _LOOKED_AT_AT_ONCE):
+            found = _look_at(engine, home.landing, [folder / name for name in some], clock.now() - grace)
+            settled = settled and not found.waiting and not found.deletable
+            yield
+            # What may go once may go for ever; only who holds the bytes has to be asked again.
+            for paths in _some_at_a_time(found.deletable, _DELETED_AT_ONCE):
+                with deleting_landed_bytes(home) as allowed:
+                    if not allowed:
+                        return
+                    for path in paths:
+                        path.unlink(missing_ok=True)
+                        swept.deleted.append(str(path.relative_to(home.landing)))
+                yield
         with deleting_landed_bytes(home) as allowed:
             if not allowed:
                 return
-            found = _look_into(engine, home.landing, folder, clock.now() - grace)
-            for path in found.deletable:
-                path.unlink(missing_ok=True)
-                swept.deleted.append(str(path.relative_to(home.landing)))
-            if not _removed_as_empty(folder, clock) and not found.waiting and not found.deletable:
+            if not _removed_as_empty(folder, clock) and settled:
                 swept.settled[folder] = changed_at
         yield
 
 
-def _look_into(engine: Engine, landing: Path, folder: Path, oldest_kept: datetime) -> _Found:
+def _look_at(engine: Engine, landing: Path, paths: Sequence[Path], oldest_kept: datetime) -> _Found:
     found = _Found()
     compacted: dict[str, Path] = {}
     landed: dict[str, str] = {}
-    for path in folder.iterdir():
+    for path in paths:
         name = path.name
         if name.startswith(COMPACTED_PREFIX) and path.suffix == UNFINISHED_SUFFIX:
             found.add(path, goes=not is_locked(path))
@@ -113,14 +129,14 @@ def _look_into(engine: Engine, landing: Path, folder: Path, oldest_kept: datetim
 
 def _judge_compacted(connection: Connection, files: dict[str, Path], oldest_kept: datetime, found: _Found) -> None:
     table = compacted_files.c
-    known: dict[str, int | None] = {}
-    for file_ids in _chunks(files):
-        query = select(table.file_id, table.superseded_at_us).where(table.file_id.in_(file_ids))
-        known |= {row[0]: row[1] for row in connection.execute(query)}
+    query = select(table.file_id, table.superseded_at_us).where(table.file_id.in_(files))
+    known: dict[str, int | None] = {row[0]: row[1] for row in connection.execute(query)}
     for file_id, path in files.items():
         if file_id not in known:
             # A merge that died after its file got its name; its transaction may still be committing in PostgreSQL.
-            found.add(path, goes=_written_at(path) < oldest_kept and not is_locked(path))
+            changed_at = _changed_at(path)
+            is_old = changed_at is not None and from_micros(changed_at // 1000) < oldest_kept
+            found.add(path, goes=is_old and not is_locked(path))
         elif (let_go_us := known[file_id]) is not None:
             found.add(path, goes=let_go_us < to_micros(oldest_kept))
 
@@ -131,13 +147,12 @@ def _let_go_of(connection: Connection, file_ids: Iterable[str]) -> Generator[tup
         (landed_files.c.dropped_at_us.is_not(None), landed_files.c.dropped_at_us),
         else_=compacted_files.c.compacted_at_us,
     )
-    for some in _chunks(file_ids):
-        moved = (
-            select(landed_files.c.relative_path, since)
-            .select_from(stored_files)
-            .where(landed_files.c.file_id.in_(some), since.is_not(None))
-        )
-        yield from ((row[0], row[1]) for row in connection.execute(moved))
+    moved = (
+        select(landed_files.c.relative_path, since)
+        .select_from(stored_files)
+        .where(landed_files.c.file_id.in_(list(file_ids)), since.is_not(None))
+    )
+    yield from ((row[0], row[1]) for row in connection.execute(moved))
 
 
 def _removed_as_empty(folder: Path, clock: Clock) -> bool:
@@ -145,17 +160,29 @@ def _removed_as_empty(folder: Path, clock: Clock) -> bool:
         day = date.fromisoformat(folder.name)
     except ValueError:
         return False
+    if not folder.is_dir():
+        return True
     if day >= (clock.now() - _DAYS_IN_USE).date() or any(folder.iterdir()):
         return False
     folder.rmdir()
     return True
 
 
-def _written_at(path: Path) -> datetime:
-    return from_micros(path.stat().st_mtime_ns // 1000)
+def _changed_at(path: Path) -> int | None:
+    """Return when a file or folder was last changed; None when it is gone, which another sweep may have done."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
 
 
-def _chunks(keys: Iterable[str]) -> Generator[list[str]]:
-    every = list(keys)
-    for start in range(0, len(every), _AT_ONCE):
-        yield every[start : start + _AT_ONCE]
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))  # noqa: PTH208 - paths of a crowded folder take ten times as long to make
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _some_at_a_time(things: Sequence[_T], count: int) -> Generator[Sequence[_T]]:
+    for start in range(0, len(things), count):
+        yield things[start : start + count]

@@ -1,7 +1,7 @@
 """Compaction and retention in the background: a slice of work whenever the refresher has nothing better to do.
 
-Belongs here: when to look for work, pausing and going on, backing off, and telling the history of runs. Does not belong
-here: the work (`run`).
+Belongs here: when to look for work, backing off, and telling the history of runs. Does not belong here: work (`run`)
+and its slices (`pipelines.sliced_work`).
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Final
 from sqlalchemy import Engine
 
 from pipelines.compaction.plan import DAY_ENDS_AFTER, Group
-from pipelines.compaction.run import CompactionResult, go_on, work_of
+from pipelines.compaction.run import CompactionResult, work_of
 from pipelines.compaction.sweep import Swept
 from pipelines.lake.clock import Clock
 from pipelines.lake.paths import Home
+from pipelines.sliced_work import SlicedWork
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class _Look:
     build: tuple[int, int] | None
 
 
-class Upkeep:
+class Upkeep(SlicedWork):
     """One home's background work. `step` it often; it does nothing when there is nothing to do."""
 
     def __init__(self, home: Home, engine: Engine, clock: Clock) -> None:
@@ -51,50 +52,34 @@ class Upkeep:
             engine: its app database.
             clock: tells days and paces the work.
         """
-        self._home, self._engine, self._clock = home, engine, clock
-        self._work: Generator[None] | None = None
+        super().__init__(home)
+        self._engine, self._clock = engine, clock
         self._result = CompactionResult()
         self._last: _Look | None = None
         self._not_before: datetime | None = None
         self._left_alone: dict[Group, datetime] = {}
 
-    def step(self) -> bool:
-        """Work for about half a second, if there is work. A failure is logged and tried again later.
-
-        Returns:
-            Whether there is more to do at once.
-        """
-        try:
-            if self._work is None and not self._begin():
-                return False
-            assert self._work is not None  # noqa: S101 - begun above
-            if go_on(self._work, self._home):
-                return True
-            self._end()
-        except Exception:  # noqa: BLE001 - upkeep must never keep the marts from being refreshed
-            _log.exception("compaction failed and will be tried again in %d s", AFTER_A_FAILURE.total_seconds())
-            self.close()
-            self._not_before = self._clock.now() + AFTER_A_FAILURE
-        return False
-
     def close(self) -> None:
-        """Give up what is under way; the next one begins it again."""
-        if self._work is not None:
-            self._work.close()
-        self._work, self._last = None, None
+        """Give up what is under way; the next step looks for work again."""
+        super().close()
+        self._last = None
 
-    def _begin(self) -> bool:
+    def _failed(self) -> None:
+        _log.exception("compaction failed and will be tried again in %d s", AFTER_A_FAILURE.total_seconds())
+        self._not_before = self._clock.now() + AFTER_A_FAILURE
+
+    def _begin(self) -> Generator[None] | None:
         now = self._clock.now()
         look = _Look(now, (now - DAY_ENDS_AFTER).astimezone(UTC).date().isoformat(), self._build())
         if look.build is None or not self._is_due(look):
-            return False
+            return None
         self._last = look
         self._left_alone = {group: until for group, until in self._left_alone.items() if until > now}
         # What was settled stays so, unless this process drops days itself.
         swept = self._result.swept
         known = {} if self._result.days_dropped else swept.settled
         self._result = CompactionResult(swept=Swept(settled=known, settled_on=swept.settled_on))
-        self._work = work_of(
+        return work_of(
             self._home,
             self._engine,
             self._clock,
@@ -102,7 +87,6 @@ class Upkeep:
             progress=_log.debug,
             leave_alone=self._left_alone.keys(),
         )
-        return True
 
     def _is_due(self, look: _Look) -> bool:
         if self._not_before is not None and look.at < self._not_before:
@@ -121,8 +105,7 @@ class Upkeep:
             return None
         return stat.st_ino, stat.st_mtime_ns
 
-    def _end(self) -> None:
-        self._work = None
+    def _ended(self) -> None:
         result, now = self._result, self._clock.now()
         self._left_alone |= dict.fromkeys(result.damaged_groups, now + DAMAGED_LEFT_ALONE)
         if result.did_anything:

@@ -4,8 +4,9 @@ Belongs here: finding the snapshot `CURRENT` names, opening it so that nothing c
 swapping to the next one while queries on the old one finish. Does not belong here: building or publishing
 (`pipelines.publish`), and the questions that are asked (`api.dashboards`).
 
-A snapshot's tables stand under their own names (`mart_spend_daily`) and under `marts.`; `fct_requests` is a view over
-the segments the snapshot names. Single requests are quicker to look up in the row files beside them.
+A snapshot's tables stand under their own names (`dim_projects`) and under `marts.`; roll-ups and `fct_requests`, under
+their own names only, are views over the parts and segments the snapshot names. Single requests are quicker to look up
+in the row files beside them.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Final, Self, TypeVar
 import duckdb
 import msgspec
 
+from pipelines.lake.part_views import by_table, read_parts, rows_of
 from pipelines.lake.paths import Home
 from pipelines.lake.read_cursor import ReadCursor
 from pipelines.lake.row_lookup import NO_PROJECT, RowLookup
@@ -274,16 +276,21 @@ def _connect(home: Home, marts: Path, limits: ServingLimits) -> duckdb.DuckDBPyC
 def _prepare(connection: duckdb.DuckDBPyConnection, home: Home, marts: Path) -> None:
     connection.execute(f"attach {quoted(marts)} as marts (read_only)")
     tables = connection.execute("select table_name from duckdb_tables() where database_name = 'marts'").fetchall()
-    for (table,) in tables:
-        connection.execute(f'create view "{table}" as select * from marts."{table}"')  # noqa: S608 - our own names
-    if (WITHOUT_DEVICES,) not in tables:  # a snapshot of an earlier release
-        connection.execute(f"create view {WITHOUT_DEVICES} as select * from marts.{_DAILY}")  # noqa: S608 - our own names
+    views = {table: f'select * from marts."{table}"' for (table,) in tables}  # noqa: S608 - our own names
+    views |= {
+        table: rows_of(parts, lambda name: quoted(home.roll_up_parts / name))
+        for table, parts in by_table(read_parts(connection, "marts")).items()
+    }
+    views.setdefault(WITHOUT_DEVICES, f"select * from marts.{_DAILY}")  # noqa: S608 - a snapshot of an earlier release
+    for name, rows in views.items():
+        connection.execute(f'create view "{name}" as {rows}')
     names = connection.execute("select name from marts.segments order by name").fetchall()
     segments = [home.segments / name for (name,) in names]
     connection.execute(_FCT_REQUESTS.format(segments=", ".join(map(quoted, segments)), no_project=NO_PROJECT))
     # Global: what is set for this connection alone does not reach its cursors.
     connection.execute("set global TimeZone = 'UTC'")
     connection.execute("set global parquet_metadata_cache = true")
-    connection.execute(f"set allowed_directories = [{quoted(home.segments)}, {quoted(home.landing)}]")
+    readable = ", ".join(map(quoted, (home.segments, home.roll_up_parts, home.landing)))
+    connection.execute(f"set allowed_directories = [{readable}]")
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")

@@ -104,6 +104,11 @@ class Home:
         return self.marts / "segments"
 
     @property
+    def roll_up_parts(self) -> Path:
+        """Immutable Parquet parts of roll-ups, named by digest."""
+        return self.marts / "roll-ups"
+
+    @property
     def serving_spill(self) -> Path:
         """Where queries on published marts spill when memory runs short; DuckDB makes it when needed."""
         return self.marts / "spill"

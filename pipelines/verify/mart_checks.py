@@ -6,19 +6,17 @@ Belongs here: reading each published table and comparing it. Does not belong her
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from contextlib import closing
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import polars as pl
 
-from pipelines.durable_files import sha256_of_file
 from pipelines.lake.catalog import Snapshot
 from pipelines.lake.paths import Home
 from pipelines.lake.row_files import RowFileError, rows_name
 from pipelines.row_file_checks import check_row_file
 from pipelines.segments import Segment
 from pipelines.verify.ledger_checks import Ledger
+from pipelines.verify.plain_rows import plain_rows
 from pipelines.verify.recompute import DIMENSIONS, IDENTITY, MEASURES, Recomputed, Withholding
 from pipelines.verify.report import VerifyReport
 
@@ -35,35 +33,24 @@ def read_withholding(snapshot: Snapshot) -> dict[tuple[str, str], Withholding]:
     query = f"select {columns} from dim_projects where withheld_since is not null"  # noqa: S608 - constant text
     return {
         (workspace, project): Withholding(since, reason)
-        for workspace, project, since, reason in _plain_rows(snapshot, query)
+        for workspace, project, since, reason in plain_rows(snapshot, query)
     }
 
 
 def read_models(snapshot: Snapshot) -> dict[tuple[str, str], str | None]:
     """Return the build's models: (provider, model) to the priced model's name."""
-    rows = _plain_rows(snapshot, "select provider, model, model_ref from dim_models")
+    rows = plain_rows(snapshot, "select provider, model, model_ref from dim_models")
     return {(provider, model): ref for provider, model, ref in rows}
 
 
 def read_time_zones(snapshot: Snapshot) -> dict[str, str]:
     """Return each workspace's reporting zone by workspace id in hex."""
-    return dict(_plain_rows(snapshot, "select workspace_id, time_zone from dim_workspaces"))
-
-
-def check_segments(home: Home, snapshot: Snapshot, report: VerifyReport) -> None:
-    """Check every segment the snapshot names by its digest."""
-    for name, digest in _plain_rows(snapshot, "select name, sha256 from segments"):
-        report.count("segments")
-        path = home.segments / name
-        if not path.is_file():
-            report.differs(f"segment {name}: is missing")
-        elif sha256_of_file(path) != digest:
-            report.differs(f"segment {name}: its bytes are not those that were published (SHA-256 differs)")
+    return dict(plain_rows(snapshot, "select workspace_id, time_zone from dim_workspaces"))
 
 
 def check_row_files(home: Home, snapshot: Snapshot, report: VerifyReport) -> None:
     """Check that row files hold the rows of their segments; one that is missing has not been made yet."""
-    for row in _plain_rows(snapshot, "select name, sha256, row_count, level from segments where row_count > 0"):
+    for row in plain_rows(snapshot, "select name, sha256, row_count, level from segments where row_count > 0"):
         segment = Segment(*row)
         if not (home.segments / rows_name(segment.name)).is_file():
             continue
@@ -104,7 +91,11 @@ def check_rollups(snapshot: Snapshot, computed: Recomputed, report: VerifyReport
         sums = local.group_by(keys).agg(pl.col(list(MEASURES)).cast(pl.Int128).sum())
         expected = _by_key(sums.select([*keys, *MEASURES]).iter_rows(), len(keys))
         query = f"select {', '.join([*keys, *MEASURES])} from {table}"  # noqa: S608 - constant names
-        report.compare(table, expected, _by_key(_plain_rows(snapshot, query), len(keys)))
+        rows = plain_rows(snapshot, query)
+        found = _by_key(rows, len(keys))
+        if len(found) != len(rows):
+            report.differs(f"{table}: {len(rows) - len(found)} rows are there more than once")
+        report.compare(table, expected, found)
 
 
 def check_accounts(snapshot: Snapshot, ledger: Ledger, computed: Recomputed, report: VerifyReport) -> None:
@@ -116,7 +107,7 @@ def check_accounts(snapshot: Snapshot, ledger: Ledger, computed: Recomputed, rep
     dropped = {row["file_seq"] for row in ledger.files if row["dropped_at_us"] is not None}
     counts = "landed_count, duplicate_count, quarantined_count, received_count, expired_count"
     query = f"select batch_key, {counts} from fct_batches"  # noqa: S608 - constant text
-    found = _by_key(_plain_rows(snapshot, query), 1)
+    found = _by_key(plain_rows(snapshot, query), 1)
     expected: dict[Hashable, tuple[int, ...]] = {}
     for batch in ledger.batches:
         key = (batch["batch_key"].replace("-", ""),)
@@ -158,15 +149,3 @@ def _frame(snapshot: Snapshot, query: str) -> pl.DataFrame:
         frame = pl.DataFrame(cursor.arrow_table(query))
     instants = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)]
     return frame.with_columns(pl.col(instants).dt.replace_time_zone("UTC"))
-
-
-def _plain_rows(snapshot: Snapshot, query: str) -> list[tuple[Any, ...]]:
-    """Run a query; UUIDs come as 32 hex digits, instants as aware UTC."""
-    with closing(snapshot.cursor()) as cursor:
-        return [tuple(_plain(value) for value in row) for row in cursor.execute(query).fetchall()]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC)
-    return value.hex if hasattr(value, "hex") and hasattr(value, "fields") else value

@@ -12,10 +12,11 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from pipelines.lake.catalog import Snapshot, SnapshotReader
+from pipelines.lake.catalog import Snapshot, SnapshotReader, read_pointer
 from pipelines.lake.horizons import published_horizons
 from pipelines.lake.landing_lease import landed_bytes_stay
 from pipelines.lake.paths import Home
+from pipelines.publish import snapshot_name
 from pipelines.rates.export import read_rate_book
 from pipelines.verify.ledger_checks import Ledger, check_batches, check_files, read_ledger
 from pipelines.verify.mart_checks import (
@@ -23,10 +24,10 @@ from pipelines.verify.mart_checks import (
     check_requests,
     check_rollups,
     check_row_files,
-    check_segments,
     read_models,
     read_withholding,
 )
+from pipelines.verify.published_files import check_published_files
 from pipelines.verify.recompute import Stored, recompute
 from pipelines.verify.report import VerifyReport
 
@@ -52,6 +53,7 @@ def verify(home: Home, engine: Engine) -> VerifyReport:
         if snapshot is None:
             if home.current_pointer.exists():
                 report.differs("the published marts cannot be opened")
+                _name_faults(home, report)
             return report
         with snapshot:
             report.build_id = snapshot.build_id
@@ -59,10 +61,20 @@ def verify(home: Home, engine: Engine) -> VerifyReport:
     return report
 
 
+def _name_faults(home: Home, report: VerifyReport) -> None:
+    """Say which file it is that a build cannot be opened without."""
+    try:
+        pointer = read_pointer(home)
+    except ValueError as fault:
+        report.differs(str(fault))
+        return
+    if pointer is not None:
+        check_published_files(home, pointer.file, report)
+
+
 def _check_marts(home: Home, snapshot: Snapshot, ledger: Ledger, whole: set[int], report: VerifyReport) -> None:
     built = [row for row in ledger.kept if row["file_seq"] <= snapshot.max_file_seq]
-    check_segments(home, snapshot, report)
-    if any("segment" in difference for difference in report.differences):
+    if not check_published_files(home, snapshot_name(snapshot.build_id), report):
         return
     check_row_files(home, snapshot, report)
     if not all(row["file_seq"] in whole for row in built):

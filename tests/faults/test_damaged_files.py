@@ -34,8 +34,6 @@ ATTEMPTS_TO_HEAL = 3
 
 Damage = Callable[[Path, random.Random], None]
 
-pytestmark = pytest.mark.timeout(3_600)
-
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory, upgraded_sqlite: Path) -> Iterator[Lake]:
@@ -165,6 +163,14 @@ def segments(home: Home) -> list[Path]:
     return list(home.segments.glob("*.parquet"))
 
 
+def roll_up_parts(home: Home) -> list[Path]:
+    return list(home.roll_up_parts.glob("*.parquet"))
+
+
+def row_files(home: Home) -> list[Path]:
+    return list(home.segments.glob("*.rows"))
+
+
 def warehouse(home: Home) -> list[Path]:
     return [home.warehouse]
 
@@ -178,12 +184,19 @@ def write_ahead_log(home: Home) -> list[Path]:
 
 def all_of_them(home: Home) -> list[Path]:
     exports = [path for path in home.exports.iterdir() if not path.name.startswith("damaged-")]
-    return [*pointer(home), *snapshots(home), *segments(home), *warehouse(home), *exports]
+    marts = [*segments(home), *roll_up_parts(home), *row_files(home)]
+    return [*pointer(home), *snapshots(home), *marts, *warehouse(home), *exports]
 
 
-TARGETS = {one.__name__: one for one in (pointer, snapshots, segments, warehouse, write_ahead_log, all_of_them)}
+TARGETS = {
+    one.__name__: one
+    for one in (
+        pointer, snapshots, segments, roll_up_parts, row_files, warehouse, write_ahead_log, all_of_them,
+    )
+}  # fmt: skip
 DEFAULT = {
-    ("snapshots", "corrupted"), ("segments", "corrupted"), ("warehouse", "corrupted"), ("all_of_them", "corrupted"),
+    ("snapshots", "corrupted"), ("segments", "corrupted"), ("roll_up_parts", "corrupted"), ("warehouse", "corrupted"),
+    ("all_of_them", "corrupted"),
 }  # fmt: skip
 CASES = [
     pytest.param(target, way, id=f"{target}-{way}", marks=[] if (target, way) in DEFAULT else pytest.mark.long)

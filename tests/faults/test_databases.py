@@ -34,7 +34,6 @@ SERVER_PROCESSES = 4
 WRITERS_BATCHES, LONG_WRITERS_BATCHES = 12, 200
 STUCK_SECONDS = 120
 
-pytestmark = pytest.mark.timeout(3_600)
 _log = logging.getLogger(__name__)
 
 

@@ -48,7 +48,6 @@ def test_a_bad_record_is_set_aside_with_its_bytes_whatever_encoding_the_body_cam
 
 
 @on_sqlite
-@pytest.mark.timeout(3_600)
 def test_no_hostile_request_is_answered_with_a_server_error_or_its_own_bytes(
     server: Installation, home: Home, engine: Engine, app: FastAPI, request: pytest.FixtureRequest
 ):

@@ -21,8 +21,6 @@ CYCLES = {"sqlite": 120, "postgresql": 80}
 LONG_CYCLES = {"sqlite": 600, "postgresql": 400}
 MUTANT_CYCLES = 40
 
-pytestmark = pytest.mark.timeout(3_600)
-
 
 def test_acknowledged_rows_survive_every_kill_and_the_record_stays_whole(
     home: Home, engine: Engine, request: pytest.FixtureRequest

@@ -88,7 +88,6 @@ def fails(lake: Lake, node: dict[str, Any], *, full: bool) -> None:
     assert run_history(lake.home).get_runs(limit=1)[0].status.value == "FAILURE"
 
 
-@pytest.mark.timeout(7200)
 def test_whatever_node_fails_nothing_moves_it_is_named_and_the_next_good_run_heals(
     built: tuple[Lake, LandedCalls], request: pytest.FixtureRequest
 ):

@@ -119,7 +119,6 @@ def dice(request: pytest.FixtureRequest) -> random.Random:
     return random.Random(seed)
 
 
-@pytest.mark.timeout(3600)
 def test_killed_at_any_point_readers_keep_a_whole_build_and_the_next_refresh_heals(
     killed: Killed, dice: random.Random, request: pytest.FixtureRequest
 ):
@@ -140,7 +139,6 @@ def test_killed_at_any_point_readers_keep_a_whole_build_and_the_next_refresh_hea
     assert unnamed_files(killed.lake.home) == []
 
 
-@pytest.mark.timeout(1200)
 def test_eight_builds_at_once_go_one_after_another_while_rows_land(killed: Killed):
     home = killed.lake.home
     killed.land()

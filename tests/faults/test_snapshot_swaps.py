@@ -107,7 +107,6 @@ def swaps(request: pytest.FixtureRequest) -> int:
     return LONG_SWAPS if request.config.getoption("--long") else SWAPS
 
 
-@pytest.mark.timeout(3600)
 def test_threads_of_one_server_never_see_a_mixed_answer(swapping: Swapping, swaps: int):
     home, expected = swapping.home, swapping.warehouse.expected
     engine = open_database(home.database_url)
@@ -140,7 +139,6 @@ def test_threads_of_one_server_never_see_a_mixed_answer(swapping: Swapping, swap
     engine.dispose()
 
 
-@pytest.mark.timeout(3600)
 def test_processes_never_see_a_mixed_answer(swapping: Swapping, swaps: int, tmp_path: Path):
     stop = tmp_path / "stop"
     (tmp_path / EXPECTED_FILE).write_bytes(msgspec.json.encode(swapping.warehouse.expected))

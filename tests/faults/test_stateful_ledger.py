@@ -64,7 +64,7 @@ def new_cloud(
     run_history(home).dispose()
 
 
-@pytest.mark.timeout(6 * 3600)
+@pytest.mark.timeout(900)
 def test_every_answer_is_what_the_model_says(new_cloud: NewCloud, request: pytest.FixtureRequest):
     long, database = request.config.getoption("--long"), request.node.callspec.params["new_cloud"]
     budget = Budget(replays=1_000_000) if long else Budget(replays=1 if database == "sqlite" else 0)

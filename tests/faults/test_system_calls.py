@@ -20,7 +20,6 @@ def said(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
     return run_sweeps(tmp_path_factory.mktemp("sweeps"), dict.fromkeys(SIZES, 0) if long else SIZES)
 
 
-@pytest.mark.timeout(7_200)
 @pytest.mark.parametrize(("operation", "how"), parameters(SIZES))
 def test_it_survives_a_fault_at_any_call(said: Said, operation: str, how: str):
     plan, *cases = said[operation, how]

@@ -20,7 +20,7 @@ def said(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
     return run_sweeps(tmp_path_factory.mktemp("sweeps"), LONG_SIZES if long else SIZES)
 
 
-@pytest.mark.timeout(14_400)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("operation", "how"), parameters(SIZES))
 def test_it_survives_a_fault_at_any_call(said: Said, operation: str, how: str):
     plan, *cases = said[operation, how]

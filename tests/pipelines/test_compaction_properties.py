@@ -39,8 +39,11 @@ def small_sizes() -> Iterator[None]:
         patch.setattr("pipelines.compaction.plan.SMALLEST_TIER_ROWS", 4)
         patch.setattr("pipelines.compaction.plan.TIER_FACTOR", 3)
         patch.setattr("pipelines.compaction.plan.DAY_FILE_ROWS", 40)
-        patch.setattr("pipelines.compaction.merge.ROWS_AT_ONCE", 7)
+        patch.setattr("pipelines.compaction.plan.MOST_MEMBERS", 5)
+        patch.setattr("pipelines.compaction.merge.ROWS_PER_GROUP", 7)
         patch.setattr("pipelines.compaction.rows.ROWS_AT_ONCE", 5)
+        patch.setattr("pipelines.compaction.rows._FILES_TOGETHER", 2)
+        patch.setattr("pipelines.compaction.sweep._LOOKED_AT_AT_ONCE", 2)
         yield
 
 

@@ -85,7 +85,8 @@ def test_a_refresh_killed_anywhere_leaves_a_whole_build_and_heals(lake: Lake, ki
     healed = refresh(lake.home, lake.engine, lake.clock)
     assert (healed.rows_total, healed.build_id > newest) == (140, True)
     assert ask(lake.home, "select count(*), count(distinct request_id) from fct_requests") == [(140, 140)]
-    folders = (lake.home.marts, lake.home.segments, lake.home.exports, lake.home.warehouse.parent)
+    derived = (lake.home.marts, lake.home.segments, lake.home.roll_up_parts, lake.home.exports)
+    folders = (*derived, lake.home.warehouse.parent)
     assert [path for folder in folders for path in folder.iterdir() if path.name.startswith(TEMPORARY_PREFIX)] == []
 
 
@@ -137,7 +138,9 @@ def test_a_full_build_checks_every_landing_file(lake: Lake) -> None:
         refresh(lake.home, lake.engine, lake.clock, full=True)
 
 
-@pytest.mark.parametrize("loss", ["warehouse missing", "warehouse damaged", "snapshot missing", "segment missing"])
+@pytest.mark.parametrize(
+    "loss", ["warehouse missing", "warehouse damaged", "snapshot missing", "segment missing", "part missing"]
+)
 def test_lost_files_are_noticed_before_anything_is_built_on_them(lake: Lake, loss: str) -> None:
     lose(lake, loss)
     build = Build(lake.home, lake.engine, lake.clock, warm_dbt(lake.home))
@@ -161,6 +164,8 @@ def lose(lake: Lake, loss: str) -> None:
         os.truncate(lake.home.warehouse, 5000)
     elif loss == "snapshot missing":
         next(lake.home.marts.glob("marts-*.duckdb")).unlink()
+    elif loss == "part missing":
+        next(lake.home.roll_up_parts.glob("*.parquet")).unlink()
     else:
         next(lake.home.segments.glob("*.parquet")).unlink()
 

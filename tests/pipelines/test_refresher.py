@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import pytest
 
 from pipelines import refresher
 from pipelines.lake.clock import FixedClock
+from pipelines.lake.paths import Home
 from pipelines.refresh import RefreshFailed, RefreshResult
 from pipelines.refresher import Pace, keep_fresh
 from tests.pipelines.lake_builder import NOON, Lake, calls
@@ -64,6 +67,39 @@ def test_the_loop_outlives_failures_and_says_why(
     assert told[0] == "refresh failed, next try in 2 s: model stg_requests failed: no space"
     assert told[1] == "refresh failed unexpectedly, next try in 4 s"
     assert told[2] == "b1: 3 new rows in 0.1 s"
+
+
+def test_the_process_logs_what_its_level_lets_through(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def told(*_: object) -> None:
+        log = logging.getLogger("pipelines.refresher")
+        log.info("said at info")
+        log.warning("said at warning")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    root, kept = logging.getLogger(), {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+    handlers, level = root.handlers[:], root.level
+    monkeypatch.setattr(refresher, "keep_fresh", told)
+    seen: dict[str | None, bool] = {}
+    try:
+        for chosen in (None, "", "Warning", "INFO", "debug"):
+            if chosen is not None:
+                monkeypatch.setenv("HALTON_LOG_LEVEL", chosen)
+            assert refresher.main(["--home", str(home.root)]) == 0
+            errors = capfd.readouterr().err
+            assert "WARNING pipelines.refresher said at warning" in errors
+            seen[chosen] = "INFO pipelines.refresher said at info" in errors
+        monkeypatch.setenv("HALTON_LOG_LEVEL", "loud")
+        with pytest.raises(SystemExit, match="2"):
+            refresher.main(["--home", str(home.root)])
+        assert "HALTON_LOG_LEVEL is 'loud'; it must be one of debug, info, warning" in capfd.readouterr().err
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        for one, handler in kept.items():
+            signal.signal(one, handler)
+    assert seen == {None: True, "": True, "Warning": False, "INFO": True, "debug": True}
 
 
 def test_the_process_publishes_what_lands_and_stops_on_sigterm(lake: Lake) -> None:

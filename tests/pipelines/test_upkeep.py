@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from pipelines.compaction import upkeep as upkeep_module
+from pipelines import sliced_work
 from pipelines.compaction.published import PublishedState
 from pipelines.compaction.upkeep import AFTER_A_FAILURE, DAMAGED_LEFT_ALONE, LOOK_AGAIN, SHORTEST_PAUSE, Upkeep
 from pipelines.lake.landing import ORPHAN_GRACE
@@ -59,8 +59,8 @@ def test_nothing_is_looked_at_before_the_first_build(lake: Lake) -> None:
 def test_work_is_done_in_slices_between_which_others_get_the_lock(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     before = stored_rows(lake.home, lake.engine)
     upkeep = Upkeep(lake.home, lake.engine, lake.clock)
-    real = upkeep_module.go_on
-    monkeypatch.setattr(upkeep_module, "go_on", lambda work, home: real(work, home, seconds=0))
+    real = sliced_work.go_on
+    monkeypatch.setattr(sliced_work, "go_on", lambda work, home: real(work, home, seconds=0))
     steps = 0
     while upkeep.step():
         steps += 1
@@ -77,8 +77,8 @@ def test_a_merge_that_was_under_way_leaves_nothing_when_the_refresher_stops(
 ) -> None:
     files = files_on_disk(lake.home)
     upkeep = Upkeep(lake.home, lake.engine, lake.clock)
-    real = upkeep_module.go_on
-    monkeypatch.setattr(upkeep_module, "go_on", lambda work, home: real(work, home, seconds=0))
+    real = sliced_work.go_on
+    monkeypatch.setattr(sliced_work, "go_on", lambda work, home: real(work, home, seconds=0))
     while not [path for path in files_on_disk(lake.home) if path.endswith(".part")]:
         assert upkeep.step()
     upkeep.close()

@@ -23,8 +23,10 @@ from pipelines.lake.catalog import read_pointer
 from pipelines.lake.clock import SystemClock, to_micros
 from pipelines.lake.database import open_database
 from pipelines.lake.paths import DATABASE_VARIABLE, Home
+from pipelines.publish import snapshot_files
 from pipelines.refresh import refresh
 from pipelines.verify import verify
+from tests.pipelines.published_parts import edit_list_of_parts, edit_part
 from tests.wire_records import batch, record, uuid_from
 
 
@@ -140,18 +142,72 @@ def test_a_doubled_landing_file_is_named(copied: tuple[Home, Engine]):
 
 
 @pytest.mark.parametrize(
-    ("statement", "named"),
+    ("mart", "statement"),
     [
-        ("update mart_spend_15min set cost_logged_millicents = 1", "mart_spend_15min"),
-        ("update mart_spend_daily set requests = requests + 1 where rowid = 0", "mart_spend_daily"),
-        ("delete from mart_spend_monthly where rowid = 0", "mart_spend_monthly"),
-        ("update mart_spend_daily set local_day = local_day + 1 where rowid = 0", "mart_spend_daily"),
-        ("update fct_batches set duplicate_count = 9, landed_count = landed_count - 1", "fct_batches"),
+        ("mart_spend_15min", "update part set cost_logged_millicents = 1"),
+        ("mart_spend_daily", "update part set requests = requests + 1 where rowid = 0"),
+        ("mart_spend_monthly", "delete from part where rowid = 0"),
+        ("mart_spend_daily", "update part set local_day = local_day + 1 where rowid = 0"),
+        ("mart_spend_15min", "insert into part from part limit 1"),
     ],
-)  # fmt: skip
-def test_an_edited_mart_is_named(copied: tuple[Home, Engine], statement: str, named: str):
+)
+def test_an_edited_roll_up_is_named(copied: tuple[Home, Engine], mart: str, statement: str):
     home, engine = copied
-    in_marts(home, statement)
+    edit_part(home, mart, statement)
+    differences = verify(home, engine).differences
+    assert differences != []
+    assert all(difference.startswith(mart) for difference in differences)
+
+
+def test_an_edited_account_is_named(copied: tuple[Home, Engine]):
+    home, engine = copied
+    in_marts(home, "update fct_batches set duplicate_count = 9, landed_count = landed_count - 1")
+    assert any("fct_batches" in difference for difference in verify(home, engine).differences)
+
+
+def first_part(home: Home) -> Path:
+    files = snapshot_files(home, marts(home).name)
+    assert files is not None
+    return home.roll_up_parts / files.parts[0].name
+
+
+def remove_it(part: Path) -> None:
+    part.unlink()
+
+
+def change_a_bit(part: Path) -> None:
+    content = bytearray(part.read_bytes())
+    content[len(content) // 3] ^= 1
+    part.write_bytes(content)
+
+
+def cut_it(part: Path) -> None:
+    os.truncate(part, part.stat().st_size - 1)
+
+
+def put_another_in_its_place(part: Path) -> None:
+    shutil.copy(next(one for one in part.parent.iterdir() if one != part), part)
+
+
+@pytest.mark.parametrize("damage", [remove_it, change_a_bit, cut_it, put_another_in_its_place])
+def test_a_damaged_part_of_a_roll_up_is_named(copied: tuple[Home, Engine], damage: Callable[[Path], None]):
+    home, engine = copied
+    part = first_part(home)
+    damage(part)
+    assert any(part.name in difference for difference in verify(home, engine).differences)
+
+
+@pytest.mark.parametrize("views_follow", [True, False])
+@pytest.mark.parametrize(
+    "statement",
+    ["delete from roll_up_parts where name = '{part}'", "insert into roll_up_parts from roll_up_parts limit 1"],
+    ids=["dropped", "doubled"],
+)
+def test_a_part_that_is_not_there_once_is_named(copied: tuple[Home, Engine], statement: str, views_follow: bool):  # noqa: FBT001 - pytest's
+    home, engine = copied
+    part = first_part(home)
+    edit_list_of_parts(home, statement.format(part=part.name), views_follow=views_follow)
+    named = part.name if "insert" in statement or not views_follow else "mart_spend_15min"
     assert any(named in difference for difference in verify(home, engine).differences)
 
 

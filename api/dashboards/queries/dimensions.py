@@ -39,7 +39,7 @@ def model_names(marts: Marts, models: Sequence[tuple[str, str]]) -> dict[tuple[s
 def project_known(marts: Marts, workspace_id: str, project: str) -> bool:
     """Return whether the build holds any request of the project, withheld ones included."""
     statement = """
-        select 1 from marts.mart_spend_daily where workspace_id = $workspace_id and project = $project limit 1
+        select 1 from mart_spend_daily where workspace_id = $workspace_id and project = $project limit 1
     """
     return bool(marts.rows(statement, {"workspace_id": uuid.UUID(workspace_id), "project": project}))
 

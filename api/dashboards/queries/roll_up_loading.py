@@ -71,10 +71,8 @@ class Source:
 
 _NAMES: Final = (By.PROJECT.value, By.PROVIDER.value, By.MODEL.value, REASON)
 DAYS: Final = Source(WITHOUT_DEVICES, By.DAY.value, By.DAY.value, _NAMES)
-DAYS_BY_DEVICE: Final = Source("marts.mart_spend_daily", By.DAY.value, By.DAY.value, (*_NAMES, By.DEVICE.value))
-BUCKETS: Final = Source(
-    "marts.mart_spend_15min", By.BUCKET.value, "utc_day", (*_NAMES, By.DEVICE.value), days=BUCKET_DAYS
-)
+DAYS_BY_DEVICE: Final = Source("mart_spend_daily", By.DAY.value, By.DAY.value, (*_NAMES, By.DEVICE.value))
+BUCKETS: Final = Source("mart_spend_15min", By.BUCKET.value, "utc_day", (*_NAMES, By.DEVICE.value), days=BUCKET_DAYS)
 
 
 def load(marts: Marts, workspace_id: str, source: Source) -> RollUp | None:

@@ -19,10 +19,10 @@ from api.dashboards.queries.asking import IMPORTED, IMPUTED, KNOWN_KINDS, METERE
 from api.dashboards.queries.marts import Marts, Row
 from pipelines.lake.catalog import WITHOUT_DEVICES
 
-_TABLES: Final = {"day": "marts.mart_spend_daily", "15min": "marts.mart_spend_15min"}
+_TABLES: Final = {"day": "mart_spend_daily", "15min": "mart_spend_15min"}
 # Summed over devices: a fraction of the rows, for whatever does not ask by device.
 _DAYS_WITHOUT_DEVICES: Final = WITHOUT_DEVICES
-_MONTHLY: Final = "marts.mart_spend_monthly"
+_MONTHLY: Final = "mart_spend_monthly"
 _MONEY_SUMS: Final = (
     "sum(requests), sum(unpriced_requests), sum(unrated_requests), sum(error_requests),"
     " sum(cost_logged_millicents), sum(cost_priced_picousd)"

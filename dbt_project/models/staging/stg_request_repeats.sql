@@ -2,7 +2,7 @@
     config(
         materialized='incremental',
         incremental_strategy='after_watermark',
-        pre_hook=["{{ point_at_landed_files() }}", "{{ add_files_of_first_copies() }}"],
+        pre_hook=["{{ point_at_landed_files() }}", "{{ find_repeats_of_built_requests() }}"],
     )
 }}
 
@@ -71,17 +71,13 @@ copies_in_new_files as (
 
 -- Repeats of requests that were built already.
 known_before as (
-    {% if is_incremental() %}
+    {% if is_incremental() and base_segments() %}
         select
-            new_keys.file_seq,
-            new_keys.file_row_number,
-            built.file_seq as first_file_seq,
-            built.file_row_number as first_file_row_number
-        from new_keys
-        inner join {{ built_requests() }} as built
-            on
-                new_keys.workspace_id = built.workspace_id
-                and new_keys.request_id = built.request_id
+            file_seq,
+            file_row_number,
+            first_file_seq,
+            first_file_row_number
+        from repeats_of_built_requests
     {% else %}
         select
             file_seq,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import Engine, func, select
 
+from api.ingest import group
 from api.ingest.prepare import Sender
 from pipelines.lake.clock import FixedClock
 from pipelines.lake.landing import LandingUnavailableError, LandingWriter, sweep_orphans
@@ -147,8 +149,39 @@ def test_nothing_is_acknowledged_while_the_disk_refuses_and_it_recovers_by_itsel
             door.send(senders[0], batch([record("during")]))
     assert landed_ids(home, engine) == [record("before")["id"]]
     assert not list(home.landing.rglob("*.tmp"))
+    (known,) = rows_of(engine, landed_files)
+    assert [str(path.relative_to(home.landing)) for path in home.landing.glob("*/*/*.parquet")] == [
+        known["relative_path"]
+    ], "a file that may not be durable is taken away at once"
     assert door.send(senders[0], batch([record("during")])).accepted == 1
     assert landed_ids(home, engine) == [record("before")["id"], record("during")["id"]]
+
+
+def test_file_and_folder_are_synced_once_the_name_is_there_and_before_the_ledger_knows(
+    door: Door, senders: list[Sender], monkeypatch: pytest.MonkeyPatch
+):
+    door.send(senders[0], batch([record("before")]))  # makes the folders
+    seen: list[str] = []
+    sync, replace, commit = os.fsync, Path.replace, group.commit_group
+
+    def note_sync(descriptor: int) -> None:
+        sync(descriptor)
+        seen.append("folder synced" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file synced")
+
+    def note_name(self: Path, target: Path) -> Path:
+        seen.append("named")
+        return replace(self, target)
+
+    def note_commit(*arguments: Any) -> Any:
+        seen.append("recorded")
+        return commit(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", note_sync)
+        patch.setattr(Path, "replace", note_name)
+        patch.setattr(group, "commit_group", note_commit)
+        assert door.send(senders[0], batch([record("now")])).accepted == 1
+    assert seen == ["named", "file synced", "folder synced", "recorded"]
 
 
 def test_a_ledger_that_fails_acknowledges_nothing_and_the_file_stays_out_of_the_record(

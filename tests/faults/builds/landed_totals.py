@@ -12,7 +12,7 @@ from pipelines.durable_files import TEMPORARY_PREFIX
 from pipelines.lake.catalog import SnapshotReader
 from pipelines.lake.paths import Home
 from pipelines.lake.row_files import rows_name
-from pipelines.publish import snapshot_segments
+from pipelines.publish import snapshot_files
 from tests.pipelines.lake_builder import Lake
 
 Sums = tuple[int, int, int]
@@ -88,9 +88,11 @@ def shown_afresh(home: Home) -> Shown:
 def unnamed_files(home: Home) -> list[str]:
     """Return what no build and no rule accounts for: leftovers of dead runs under a home's derived folders."""
     snapshots = {path.name for path in home.marts.glob("marts-b*.duckdb")}
-    named = {one.name for file in snapshots for one in snapshot_segments(home, file) or ()}
+    files = [found for file in snapshots if (found := snapshot_files(home, file)) is not None]
+    named = {one.name for found in files for one in found.segments}
     known = {
-        home.marts: snapshots | {"CURRENT", "segments", "spill"},
+        home.marts: snapshots | {"CURRENT", "segments", "roll-ups", "spill"},
+        home.roll_up_parts: {one.name for found in files for one in found.parts},
         home.segments: named | {rows_name(name) for name in named},
         home.warehouse.parent: {"warehouse.duckdb", "warehouse.duckdb.wal", "refresh.lock", "spill"},
     }
