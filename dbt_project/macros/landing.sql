@@ -25,9 +25,14 @@
     coalesce(landed.origin_row_number, landed.file_row_number)
 {%- endmacro %}
 
+{#- An instant as UTC, by its microseconds: a cast would ask the calendar of the session's zone, row by row. -#}
+{% macro utc(instant) -%}
+    make_timestamp(epoch_us({{ instant }}))
+{%- endmacro %}
+
 {#- Requests made before the workspace's horizon are past retention and in no mart. -#}
 {% macro is_retained() -%}
-    (files.retained_from is null or cast(landed.requested_at as timestamp) >= files.retained_from)
+    (files.retained_from is null or {{ utc('landed.requested_at') }} >= files.retained_from)
 {%- endmacro %}
 
 {#- What a daemon reported; two copies of one request are compared by these. -#}
@@ -86,9 +91,9 @@
     {%- set instants = ['received_at', 'requested_at', 'recorded_at'] -%}
     {%- set server = ['request_id', 'workspace_id', 'device_id', 'batch_key', 'row_index', 'received_at'] -%}
     {%- for column in server + reported_columns() %}
-    {% if column in instants %}cast({{ column }} as timestamp) as {{ column }}{% else %}{{ column }}{% endif %},
+    {% if column in instants %}{{ utc(column) }} as {{ column }}{% else %}{{ column }}{% endif %},
     {%- endfor %}
-    cast(cast(requested_at as timestamp) as date) as requested_on,
+    cast({{ utc('requested_at') }} as date) as requested_on,
     file_seq,
     file_row_number
 {%- endmacro %}

@@ -5,18 +5,22 @@
 
 {% materialization segments, adapter='duckdb' %}
     {%- set target_relation = this.incorporate(type='view') -%}
-    {%- set columns = model.columns.keys() | join(', ') -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
     {%- do get_assert_columns_equivalent(sql) -%}
 
     {%- set files = base_segments() -%}
-    {%- for paths in runs_of_landed_files(var('rows_sorted_at_once', 1000000)) if paths or not files -%}
+    {%- for run in runs_of_landed_files(var('rows_sorted_at_once', 1000000)) if run.paths or not files -%}
         {%- set file = var('segments_dir') ~ '/' ~ var('new_segments_prefix', '.tmp-new-') ~ loop.index ~ '-new.parquet' -%}
-        {%- do run_query(point_at_files(paths)) -%}
+        {%- do run_query(point_at_files(run.paths)) -%}
+        {%- set worded = learn_words() if run.row_count >= var('rows_worth_words', 50000) else [] -%}
         {% call statement('write_' ~ loop.index) -%}
             copy (
-                select {{ columns }}
+                select
+                    {%- for column in model.columns %}
+                    {% if column in worded %}cast({{ column }} as {{ words_of(column) }}) as {% endif -%}
+                    {{ column }}{{ ',' if not loop.last }}
+                    {%- endfor %}
                 from ({{ sql }}) as requests
                 order by {{ config.require('sorted_by') | join(', ') }}
             ) to {{ text_literal(file) }} (
@@ -47,14 +51,13 @@
         group by path
         order by min(file_seq)
     {%- endset -%}
-    {%- set runs, counted = [[]], [0] -%}
+    {%- set runs = [{'paths': [], 'row_count': 0}] -%}
     {%- for path, rows in (run_query(query).rows if execute else []) -%}
-        {%- if runs[-1] and counted[-1] + rows > row_count -%}
-            {%- do runs.append([]) -%}
-            {%- do counted.append(0) -%}
+        {%- if runs[-1].paths and runs[-1].row_count + rows > row_count -%}
+            {%- do runs.append({'paths': [], 'row_count': 0}) -%}
         {%- endif -%}
-        {%- do runs[-1].append(path) -%}
-        {%- do counted.append(counted.pop() + rows) -%}
+        {%- do runs[-1].paths.append(path) -%}
+        {%- do runs[-1].update({'row_count': runs[-1].row_count + rows}) -%}
     {%- endfor -%}
     {{ return(runs) }}
 {%- endmacro %}

@@ -67,6 +67,7 @@ class Warehouse:
         watermark: newest file_seq of the last good build.
         segments: files with the facts of the last good build.
         builds: how many runs were begun.
+        variables: further variables of every run.
     """
 
     lake: Lake
@@ -75,6 +76,7 @@ class Warehouse:
     watermark: int = 0
     segments: list[str] = field(default_factory=list)
     builds: int = 0
+    variables: dict[str, Any] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -91,6 +93,7 @@ class Warehouse:
             "new_segments_prefix": f"{self.builds}-",
             "base_segments": self.segments,
             "keep_open": True,
+            **self.variables,
         }
         return invoke(self.path, [command, "--vars", json.dumps(variables), *arguments], self.manifest)
 

@@ -7,6 +7,7 @@
 }}
 
 -- depends_on: {{ ref('stg_landed_files') }}
+-- depends_on: {{ ref('stg_rate_book') }}
 with
 
 requests as (select * from {{ ref('int_requests_token_kinds') }}),
