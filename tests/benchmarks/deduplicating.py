@@ -1,8 +1,8 @@
 """What our later de-duplication costs per row: finding the repeats, and the staging model that does it.
 
-`finding` is what decides which rows are repeats, the SQL of the model and of its hook, timed alone right after the build
-on the same rows and the same warehouse. `staging` is what dbt says its model took; it also compares each repeat with the
-first copy, field by field, which a mirror does not do, and starts a node.
+`finding` is what decides which rows are repeats, the SQL of the model and of its hook, timed alone right after the
+build on the same rows and the same warehouse. `staging` is what dbt says its model took; it also compares each repeat
+with the first copy, field by field, which a mirror does not do, and starts a node.
 
 Belongs here: building in a process of its own, as the refresher is one, and taking those times. Does not belong here:
 what they are added to (`ingest`).
