@@ -18,13 +18,15 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy import Connection, Engine, Integer, column, func, select, table, update
 
 from pipelines.lake.clock import Clock, to_micros
-from pipelines.lake.ledger import compacted_files, landed_files, metadata
+from pipelines.lake.ledger import Uuid36, compacted_files, landed_files
 
 AHEAD_OF_RECEIPT: Final = timedelta(days=2)
 """How far an accepted instant may be ahead of its receipt; `api.ingest.rules` sets aside what is further."""
+# By name: the process that keeps the marts fresh never loads the models of people's tables.
+_workspaces: Final = table("workspaces", column("id", Uuid36), column("retention_days", Integer))
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,7 @@ def drop_expired(
 
 def _retention_days(connection: Connection, workspace_id: str) -> int | None:
     """Read the setting, which nobody can change until this transaction ends."""
-    workspaces = metadata.tables["workspaces"]
-    query = select(workspaces.c.retention_days).where(workspaces.c.id == workspace_id)
+    query = select(_workspaces.c.retention_days).where(_workspaces.c.id == workspace_id)
     days: int | None = connection.execute(query.with_for_update(key_share=True)).scalar_one_or_none()
     return days
 

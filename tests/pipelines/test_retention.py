@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -220,6 +222,32 @@ def test_a_longer_retention_holds_from_the_moment_it_is_set(lake: Lake) -> None:
     keep_days(lake, 10)
     assert drop_expired(lake.engine, lake.clock, published, 0) == []  # not published yet
     assert [one.files for one in drop_expired(lake.engine, lake.clock, published, 10**9)] == [1]
+
+
+def test_the_process_that_never_loads_the_tables_of_people_drops_days_too(lake: Lake, database_url: str) -> None:
+    received = NOON - timedelta(days=30)
+    lake.land(lake.acme, lake.laptop, [call("old", requested_at=received)], received_at=received)
+    keep_days(lake, 1)
+    child = """
+import sys
+from datetime import datetime
+import pipelines.refresher
+from pipelines.lake.clock import FixedClock
+from pipelines.lake.database import open_database
+from pipelines.retention import drop_expired
+
+url, workspace_id, day = sys.argv[1:]
+assert "api.db.models" not in sys.modules
+now = datetime.fromisoformat(day)
+engine = open_database(url)
+dropped = drop_expired(engine, FixedClock(now), {workspace_id: now.date()}, 10**9)
+print([one.files for one in dropped])
+engine.dispose()
+"""
+    now = (NOON + timedelta(days=1)).isoformat()
+    arguments = [sys.executable, "-c", child, database_url, lake.acme, now]
+    ended = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=120)
+    assert (ended.stdout.strip(), ended.returncode) == ("[1]", 0), ended.stderr
 
 
 def test_a_dropped_day_takes_its_compacted_file_along(lake: Lake) -> None:
