@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Final
 
 from api.db.models import Plan
 
@@ -34,6 +35,40 @@ PLAN_LIMITS: Mapping[Plan, PlanLimits] = MappingProxyType(
         Plan.ENTERPRISE: PlanLimits(seats=None, projects=None),
     }
 )
+
+SELLS_SEATS: Final = frozenset({Plan.TEAM})
+"""Plans that sell seats beyond those included."""
+SELF_SERVICE: Final = frozenset({Plan.SOLO, Plan.TEAM})
+"""Plans an Owner enters and leaves alone; the others are contracts, which the operator enters."""
+MORE_WORKSPACES: Final = frozenset({Plan.TEAM, Plan.BUSINESS, Plan.ENTERPRISE})
+"""Plans whose members may create further workspaces."""
+DIRECTORY: Final = frozenset({Plan.ENTERPRISE})
+"""Plans whose members a company's directory may add and remove."""
+SEATS_MAX: Final = 100_000
+
+
+def seat_limit(plan: Plan, *, extra_seats: int = 0, contract_seats: int | None = None) -> int | None:
+    """Return how many members a workspace may have; None means any number.
+
+    Args:
+        plan: its plan.
+        extra_seats: seats bought beyond those included; only Team sells any.
+        contract_seats: what the contract says; only Business+ has one, and without a number in it there is no limit.
+    """
+    if plan is Plan.BUSINESS:
+        return contract_seats
+    included = PLAN_LIMITS[plan].seats
+    return None if included is None else included + (extra_seats if plan in SELLS_SEATS else 0)
+
+
+def has_free_seat(limit: int | None, members: int) -> bool:
+    """Tell whether one more member fits; pending invitations hold no seat."""
+    return limit is None or members < limit
+
+
+def fits(limit: int | None, members: int) -> bool:
+    """Tell whether so many members fit."""
+    return limit is None or members <= limit
 
 
 def free_project_slots(plan: Plan, shown_projects: int) -> int | None:

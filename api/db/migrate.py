@@ -9,6 +9,7 @@ At nearly every start there is nothing to do, which is found out without loading
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,18 +19,25 @@ from sqlalchemy import Connection, Engine, inspect, text
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST_REVISION: Final = "0002"
+_log = logging.getLogger(__name__)
+
+NEWEST_REVISION: Final = "0004"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _LOCK_KEY: Final = 4_810_276_591  # any number, the same in every version
 
 
 def upgrade(engine: Engine) -> None:
-    """Create or upgrade the tables; nothing changes when they are up to date, or when it fails half-way.
+    """Create or upgrade the tables; nothing changes when they are up to date or newer, or when it fails half-way.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: the database refused; it is as it was before.
     """
-    if _revision(engine) == NEWEST_REVISION:
+    revision = _revision(engine)
+    if revision == NEWEST_REVISION:
+        return
+    if revision is not None and revision not in known_revisions():
+        # Whoever goes back a release keeps working: revisions add tables and columns that earlier code can do without.
+        _log.warning("the database has schema %s of a newer release; this one knows %s", revision, NEWEST_REVISION)
         return
     from alembic import command  # noqa: PLC0415 - slow to load, and seldom needed
 

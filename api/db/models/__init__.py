@@ -1,0 +1,66 @@
+"""Tables of the app database that people and devices live in, a module per subject.
+
+Belongs here: columns, keys and the words a column may hold. Does not belong here: the landing ledger
+(`pipelines.lake.ledger`, same `MetaData`), rules over these rows (`api.plans`, `api.devices`, `api.projects`), queries.
+
+Ids are lower-case UUID text. Instants are microseconds since 1970-01-01 UTC in columns ending in `_us`. Money is
+millicents (1 USD = 100,000; of another currency: 100,000 to its unit), prices are picodollars per token.
+"""
+
+from __future__ import annotations
+
+from api.db.models.audit import AuditDigest, AuditRecord
+from api.db.models.base import GENESIS_HASH, Base, PairingStatus, Plan, RevokedReason, Role
+from api.db.models.billing import OutboxMessage, Subscription, WebhookEvent
+from api.db.models.devices import ApiKey, Device, DeviceInstance, PairingSession, SyncToken
+from api.db.models.people import (
+    BrowserSession,
+    DirectoryMember,
+    FormerMembership,
+    Invitation,
+    Membership,
+    OidcAttempt,
+    SignInAttempt,
+    User,
+    UserIdentity,
+)
+from api.db.models.projects import Budget, CostCentre, Project, RateOverride, Reattribution
+from api.db.models.workspaces import Purge, RetiredSlug, Workspace, WorkspaceExport, WorkspaceLogo
+
+__all__ = [
+    "GENESIS_HASH",
+    "ApiKey",
+    "AuditDigest",
+    "AuditRecord",
+    "Base",
+    "BrowserSession",
+    "Budget",
+    "CostCentre",
+    "Device",
+    "DeviceInstance",
+    "DirectoryMember",
+    "FormerMembership",
+    "Invitation",
+    "Membership",
+    "OidcAttempt",
+    "OutboxMessage",
+    "PairingSession",
+    "PairingStatus",
+    "Plan",
+    "Project",
+    "Purge",
+    "RateOverride",
+    "Reattribution",
+    "RetiredSlug",
+    "RevokedReason",
+    "Role",
+    "SignInAttempt",
+    "Subscription",
+    "SyncToken",
+    "User",
+    "UserIdentity",
+    "WebhookEvent",
+    "Workspace",
+    "WorkspaceExport",
+    "WorkspaceLogo",
+]
