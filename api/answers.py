@@ -67,4 +67,6 @@ def decode_message(decoder: msgspec.json.Decoder[_Message], body: bytes) -> _Mes
 def _plain(error: msgspec.ValidationError) -> str:
     """Return what is wrong and where, in msgspec's words, unless they quote a value the caller sent."""
     text = str(error)
+    if "unknown field" in text:  # msgspec quotes its name
+        return "The message has a field it should not have."
     return text[:160] if "'" not in text and text.isprintable() else "A field has the wrong type or value."

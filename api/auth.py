@@ -1,11 +1,10 @@
-"""Who is calling: turning an `Authorization` header into a device or a workspace.
+"""Which machine is calling: turning an `Authorization` header into a device.
 
-Belongs here: recognising sync tokens and API keys, the reasons of a 401, and remembering that a credential was used or
-refused. Does not belong here: making tokens (`api.tokens`, `api.pairing`), roles of people.
+Belongs here: recognising sync tokens, the reasons of a 401, and remembering that a token was used or refused. Does not
+belong here: making tokens (`api.tokens`, `api.pairing`), people and API keys (`api.access`).
 
 Reasons of a 401 on daemon calls: `token_unknown` (missing, malformed, never issued), `token_revoked`,
-`workspace_deleted` (deletion was requested). An API key that is missing, malformed, unknown or revoked is a 401
-`api_key_unknown`; a good key with any other workspace's slug is the same 404 as an absent workspace.
+`workspace_deleted` (deletion was requested).
 
 What is remembered here commits on its own, before the call's own transaction: a refusal must leave its trace.
 """
@@ -16,12 +15,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Final
 
-from fastapi import Depends, Path, Request
-from sqlalchemy import Engine, RowMapping, bindparam, or_, select, update
+from fastapi import Depends, Request
+from sqlalchemy import Engine, RowMapping, and_, bindparam, or_, select, update
 
-from api.db.models import ApiKey, Device, PairingSession, PairingStatus, Plan, RevokedReason, SyncToken, Workspace
+from api.db.models import (
+    Device,
+    DeviceInstance,
+    PairingSession,
+    PairingStatus,
+    Plan,
+    RevokedReason,
+    Subscription,
+    SyncToken,
+    Workspace,
+)
 from api.db.session import transaction
-from api.errors import Refused, unauthorised, workspace_not_found
+from api.errors import Refused, unauthorised
 from api.tokens import SecretKind, bearer_secret, secret_digest
 from daemon.wire.errors import TOKEN_REVOKED, TOKEN_UNKNOWN, WORKSPACE_DELETED
 from pipelines.lake.clock import Clock, to_micros
@@ -30,11 +39,21 @@ _NOTED_EVERY_US: Final = timedelta(minutes=1) // timedelta(microseconds=1)
 """A use or refusal is written down at most this often, so that a busy or stubborn client costs no write per call."""
 
 
+INSTANCE_NOTED_EVERY_US: Final = timedelta(minutes=10) // timedelta(microseconds=1)
+_ENDED_ALONE: Final = frozenset({RevokedReason.REPAIRED.value, RevokedReason.DISCONNECTED.value})
+"""A token that was replaced, or given back by one of several machines, says nothing about its device."""
+
+
 @dataclass(frozen=True, slots=True)
 class AuthenticatedDevice:
-    """The machine a sync token stands for, as it was when the call arrived."""
+    """The machine a sync token stands for, as it was when the call arrived.
+
+    Attributes:
+        subscription_ended: its workspace takes no uploads until the subscription goes on.
+    """
 
     device_id: str
+    instance: str | None
     workspace_id: str
     workspace_slug: str
     workspace_name: str
@@ -43,18 +62,7 @@ class AuthenticatedDevice:
     platform: str
     daemon_version: str
     paired_at_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class AuthenticatedWorkspace:
-    """The workspace an API key reads."""
-
-    workspace_id: str
-    slug: str
-    name: str
-    plan: Plan
-    time_zone: str
-    api_key_id: str
+    subscription_ended: bool = False
 
 
 def authenticate_device(
@@ -80,40 +88,16 @@ def authenticate_device(
     now_us = to_micros(clock.now())
     refusal = _token_refusal(row)
     if refusal is not None:
-        if row["token_reason"] != RevokedReason.REPAIRED:  # a replaced token says nothing about its device
+        if row["token_reason"] not in _ENDED_ALONE:
             _note_rejection(engine, row["device_id"], now_us)
         raise refusal
     if row["first_used_at_us"] is None:
         _note_first_use(engine, row["token_id"], row["device_id"], now_us)
     elif note_seen and now_us - (row["last_seen_at_us"] or 0) > _NOTED_EVERY_US:
         _note_seen(engine, row["device_id"], now_us)
-    return _device(row)
-
-
-def authenticate_api_key(engine: Engine, authorization: str | None, slug: str, clock: Clock) -> AuthenticatedWorkspace:
-    """Return the workspace `slug` when the API key reads it. Blocks on the database: call it in a thread.
-
-    Raises:
-        Refused: 401 `api_key_unknown`; 404 `workspace_not_found` for any other workspace, absent or not.
-    """
-    key = bearer_secret(authorization, SecretKind.API)
-    row = None if key is None else _find_key(engine, key)
-    if row is None:
-        raise unauthorised("api_key_unknown", "Send a valid API key as Authorization: Bearer hm_api_...")
-    if row["slug"] != slug or row["deletion_requested_at_us"] is not None:
-        raise workspace_not_found()
-    now_us = to_micros(clock.now())
-    if now_us - (row["last_used_at_us"] or 0) > _NOTED_EVERY_US:
-        with transaction(engine) as session:
-            session.execute(update(ApiKey).where(ApiKey.id == row["key_id"]).values(last_used_at_us=now_us))
-    return AuthenticatedWorkspace(
-        workspace_id=row["workspace_id"],
-        slug=row["slug"],
-        name=row["name"],
-        plan=Plan(row["plan"]),
-        time_zone=row["time_zone"],
-        api_key_id=row["key_id"],
-    )
+    if row["instance_seen_at_us"] is not None and _instance_unseen(row, now_us):
+        _note_instance(engine, row["device_id"], row["instance"], now_us)
+    return _device(row, now_us)
 
 
 def authenticated_device(request: Request) -> AuthenticatedDevice:
@@ -122,17 +106,7 @@ def authenticated_device(request: Request) -> AuthenticatedDevice:
     return authenticate_device(state.engine, request.headers.get("authorization"), state.clock)
 
 
-def api_key_workspace(
-    request: Request,
-    workspace: Annotated[str, Path(description="Slug of the workspace.", examples=["acme-co"])],
-) -> AuthenticatedWorkspace:
-    """FastAPI dependency: the workspace named in the path, if the caller's API key reads it."""
-    state = request.app.state
-    return authenticate_api_key(state.engine, request.headers.get("authorization"), workspace, state.clock)
-
-
 CallingDevice = Annotated[AuthenticatedDevice, Depends(authenticated_device)]
-ReadWorkspace = Annotated[AuthenticatedWorkspace, Depends(api_key_workspace)]
 
 
 # Put together once: the batch path asks it with every upload, and building it took longer than the database does.
@@ -142,6 +116,8 @@ _TOKEN: Final = (
         SyncToken.first_used_at_us,
         SyncToken.revoked_at_us.label("token_revoked_at_us"),
         SyncToken.revoked_reason.label("token_reason"),
+        SyncToken.instance,
+        DeviceInstance.last_seen_at_us.label("instance_seen_at_us"),
         Device.id.label("device_id"),
         Device.hostname,
         Device.platform,
@@ -154,9 +130,15 @@ _TOKEN: Final = (
         Workspace.name,
         Workspace.plan,
         Workspace.deletion_requested_at_us,
+        Subscription.cancels_at_us,
     )
     .join(Device, Device.id == SyncToken.device_id)
     .join(Workspace, Workspace.id == SyncToken.workspace_id)
+    .outerjoin(Subscription, Subscription.workspace_id == Workspace.id)
+    .outerjoin(
+        DeviceInstance,
+        and_(DeviceInstance.device_id == SyncToken.device_id, DeviceInstance.instance == SyncToken.instance),
+    )
     .where(SyncToken.token_sha256 == bindparam("digest"))
 )
 
@@ -174,9 +156,10 @@ def _token_refusal(row: RowMapping) -> Refused | None:
     return None
 
 
-def _device(row: RowMapping) -> AuthenticatedDevice:
+def _device(row: RowMapping, now_us: int) -> AuthenticatedDevice:
     return AuthenticatedDevice(
         device_id=row["device_id"],
+        instance=row["instance"],
         workspace_id=row["workspace_id"],
         workspace_slug=row["slug"],
         workspace_name=row["name"],
@@ -185,28 +168,8 @@ def _device(row: RowMapping) -> AuthenticatedDevice:
         platform=row["platform"],
         daemon_version=row["daemon_version"],
         paired_at_us=row["paired_at_us"],
+        subscription_ended=row["cancels_at_us"] is not None and now_us >= row["cancels_at_us"],
     )
-
-
-_KEY: Final = (
-    select(
-        ApiKey.id.label("key_id"),
-        ApiKey.last_used_at_us,
-        Workspace.id.label("workspace_id"),
-        Workspace.slug,
-        Workspace.name,
-        Workspace.plan,
-        Workspace.time_zone,
-        Workspace.deletion_requested_at_us,
-    )
-    .join(Workspace, Workspace.id == ApiKey.workspace_id)
-    .where(ApiKey.key_sha256 == bindparam("digest"), ApiKey.revoked_at_us.is_(None))
-)
-
-
-def _find_key(engine: Engine, key: str) -> RowMapping | None:
-    with engine.connect().execution_options(read_only=True) as connection:
-        return connection.execute(_KEY, {"digest": secret_digest(key)}).mappings().one_or_none()
 
 
 def _note_first_use(engine: Engine, token_id: str, device_id: str, now_us: int) -> None:
@@ -227,6 +190,18 @@ def _note_first_use(engine: Engine, token_id: str, device_id: str, now_us: int) 
 def _note_seen(engine: Engine, device_id: str, now_us: int) -> None:
     with transaction(engine) as session:
         session.execute(update(Device).where(Device.id == device_id).values(last_seen_at_us=now_us))
+
+
+def _instance_unseen(row: RowMapping, now_us: int) -> bool:
+    """Tell whether the machine was not noted lately, or not since the newest pairing under its device's identity."""
+    seen_at_us = row["instance_seen_at_us"]
+    return now_us - seen_at_us > INSTANCE_NOTED_EVERY_US or seen_at_us <= row["paired_at_us"] < now_us
+
+
+def _note_instance(engine: Engine, device_id: str, instance: str, now_us: int) -> None:
+    whose = and_(DeviceInstance.device_id == device_id, DeviceInstance.instance == instance)
+    with transaction(engine) as session:
+        session.execute(update(DeviceInstance).where(whose).values(last_seen_at_us=now_us))
 
 
 def _note_rejection(engine: Engine, device_id: str, now_us: int) -> None:

@@ -24,11 +24,15 @@ from starlette.requests import ClientDisconnect
 
 from api.answers import json_answer
 from api.errors import Refused
+from api.pages.errors import error_page, wants_page
+from api.pages.slugs import moved_page
+from api.scim.answers import scim_error
 from daemon.wire.errors import ErrorBody, ErrorDetail
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS: Final = 5
+_SCIM_PATHS: Final = "/scim/"
 _UPLOAD_PATH: Final = re.compile(r"/requests/+(batch|[^/]+/+body)/*$")
 _MESSAGES: Final[Mapping[int, tuple[str, str]]] = {
     404: ("not_found", "There is nothing at this path."),
@@ -59,9 +63,19 @@ def install_error_answers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _internal_error)
 
 
-def _refused(_request: Request, error: Exception) -> Response:
+def _answered(
+    request: Request, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    if wants_page(request):
+        return moved_page(request, code) or error_page(request, status, code, message, headers or {})
+    if request.url.path.startswith(_SCIM_PATHS):
+        return scim_error(status, code, message, headers)
+    return error_answer(status, code, message, headers)
+
+
+def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)  # noqa: S101 - registered for this type only
-    return error_answer(error.status, error.code, error.message, error.headers)
+    return _answered(request, error.status, error.code, error.message, error.headers)
 
 
 def _http_error(request: Request, error: Exception) -> Response:
@@ -69,26 +83,29 @@ def _http_error(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.NOT_FOUND and request.method == "POST" and _UPLOAD_PATH.search(request.url.path):
         return unavailable("misrouted")
     code, message = _MESSAGES.get(error.status_code, ("refused", HTTPStatus(error.status_code).phrase))
-    return error_answer(error.status_code, code, message, error.headers)
+    return _answered(request, error.status_code, code, message, error.headers)
 
 
-def _invalid_parameters(_request: Request, error: Exception) -> Response:
+def _invalid_parameters(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type only
     # Only names the server itself declared; never what the caller sent.
     places = sorted({f"{part[0]} {part[1]}" for fault in error.errors() if len(part := fault["loc"]) > 1})
     detail = ", ".join(places)[:120] or "the request"
-    return error_answer(422, "invalid_request", f"Not valid: {detail}.")
+    return _answered(request, 422, "invalid_request", f"Not valid: {detail}.")
 
 
-def _database_unavailable(_request: Request, error: Exception) -> Response:
+def _database_unavailable(request: Request, error: Exception) -> Response:
     logger.error("the app database is not available: %s", type(error).__name__, exc_info=error)
+    retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    if wants_page(request) or request.url.path.startswith(_SCIM_PATHS):
+        return _answered(request, 503, "unavailable", "The server is not available; try again in a moment.", retry)
     return unavailable()
 
 
 def _hung_up(request: Request, _error: Exception) -> Response:
     # A laptop that went to sleep, or its network did: it will send again, and nobody reads this answer.
     logger.info("a client hung up before its body was whole: %s %s", request.method, _route(request))
-    return error_answer(400, "body_incomplete", "The body is not whole.")
+    return _answered(request, 400, "body_incomplete", "The body is not whole.")
 
 
 def _route(request: Request) -> str:
@@ -96,5 +113,5 @@ def _route(request: Request) -> str:
     return str(getattr(request.scope.get("route"), "path", "a path of no route"))
 
 
-def _internal_error(_request: Request, _error: Exception) -> Response:
-    return error_answer(500, "internal_error", "The server failed; the failure was logged.")
+def _internal_error(request: Request, _error: Exception) -> Response:
+    return _answered(request, 500, "internal_error", "The server failed; the failure was logged.")

@@ -25,8 +25,10 @@ _described: set[type[msgspec.Struct]] = {ErrorBody}
 _REFUSALS: Final[Mapping[int, tuple[str, str, str]]] = {
     400: ("The body is not valid JSON", "invalid_json", "The body is not valid JSON."),
     401: ("The credential is missing or dead", "token_revoked", "This token was revoked; run cloud connect."),
+    403: ("Not allowed", "not_allowed", "Your role in this workspace does not allow this."),
     404: ("Absent, or somebody else's", "workspace_not_found", "No such workspace."),
     409: ("The present state does not allow it", "conflict", "The present state does not allow it."),
+    410: ("It was here, and has expired", "export_expired", "This export was deleted; make a new one."),
     413: ("The body is too large", "body_too_large", "The body is larger than 64 KiB."),
     415: ("Unknown Content-Encoding", "unsupported_encoding", "Send the body as it is, or with gzip or zstd."),
     422: ("Not what this call takes", "invalid_request", "Object missing required field `hostname`"),

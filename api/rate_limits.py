@@ -86,6 +86,10 @@ class RateLimits:
 
     pairing_start: RateLimiter
     pairing_poll: RateLimiter
+    pairing_code: RateLimiter
+    pairing_code_account: RateLimiter
+    sign_in: RateLimiter
+    sign_in_code: RateLimiter
 
     @classmethod
     def standard(cls, clock: Clock) -> RateLimits:
@@ -93,6 +97,10 @@ class RateLimits:
         return cls(
             pairing_start=RateLimiter(per_address=Rate(30, 30), overall=Rate(300, 300), clock=clock),
             pairing_poll=RateLimiter(per_address=Rate(600, 1_800), overall=Rate(6_000, 18_000), clock=clock),
+            pairing_code=RateLimiter(per_address=Rate(60, 30), overall=Rate(300, 150), clock=clock),
+            pairing_code_account=RateLimiter(per_address=Rate(15, 5), overall=Rate(300, 150), clock=clock),
+            sign_in=RateLimiter(per_address=Rate(30, 30), overall=Rate(300, 300), clock=clock),
+            sign_in_code=RateLimiter(per_address=Rate(60, 60), overall=Rate(600, 600), clock=clock),
         )
 
 
