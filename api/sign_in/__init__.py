@@ -1,0 +1,1 @@
+"""Signing in: proving who somebody is, by e-mail or at an OpenID Connect issuer."""
