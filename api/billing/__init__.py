@@ -1,0 +1,1 @@
+"""Billing: prices, periods, subscriptions, and what a billing provider tells of them."""
