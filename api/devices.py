@@ -1,7 +1,7 @@
-"""Devices: the state of a paired machine, the banner over all of them, and ending a device's access.
+"""Devices: the state of a paired machine, the banner over all of them, its name, and ending its access.
 
-Belongs here: deriving states from what the server saw, listing, revoking, disconnecting. Does not belong here: making
-a device (`api.pairing`) or recognising its token (`api.auth`).
+Belongs here: deriving states from what the server saw, listing, renaming, revoking, disconnecting. Does not belong
+here: making a device (`api.pairing`) or recognising its token (`api.auth`).
 
 The state follows from the server's own observations; a daemon never reports one. First match wins:
 
@@ -17,15 +17,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
 
+from api.access.text import checked_name
 from api.audit import Actor, AuditEvent, Resource, record_event
 from api.db.models import Device, PairingSession, PairingStatus, RevokedReason, SyncToken
 from api.db.session import lock_workspace
 from api.errors import not_found
+from api.pairing.instances import live_instances
 from pipelines.lake.clock import to_micros
 
 FULL_PAGE_ROWS: Final = 500
@@ -105,19 +107,99 @@ def revoke_device(session: Session, workspace_id: str, device_id: str, *, actor:
     return _end_access(session, workspace_id, device_id, RevokedReason.REVOKED, actor=actor, at=at)
 
 
-def disconnect_device(session: Session, workspace_id: str, device_id: str, *, actor: Actor, at: datetime) -> Device:
+def rename_device(
+    session: Session, workspace_id: str, device_id: str, name: str, *, actor: Actor, at: datetime
+) -> Device:
+    """Give a machine a name of its own; an empty one brings its host name back.
+
+    Raises:
+        Refused: 404 no such device in this workspace; 422 the name is not usable.
+    """
+    name = checked_name(name, optional=True)
+    lock_workspace(session, workspace_id)
+    device = _found(session, workspace_id, device_id)
+    before, device.display_name = device.display_name, name or None
+    if device.display_name != before:
+        record_event(
+            session,
+            workspace_id,
+            actor=actor,
+            event=AuditEvent.DEVICE_RENAMED,
+            resource=Resource("device", device_id),
+            details={"name": device.display_name, "before": before, "hostname": device.hostname},
+            at=at,
+        )
+    return device
+
+
+def disconnect_device(
+    session: Session, workspace_id: str, device_id: str, *, actor: Actor, at: datetime, instance: str | None = None
+) -> Device:
     """End a machine's access at its own wish. Doing it twice changes nothing.
+
+    Args:
+        session: the open transaction.
+        workspace_id: whose device.
+        device_id: which.
+        actor: the machine.
+        at: when.
+        instance: which of the machines behind the device asks; others that are at work keep their access.
 
     Raises:
         Refused: 404 no such device in this workspace.
     """
-    return _end_access(session, workspace_id, device_id, RevokedReason.DISCONNECTED, actor=actor, at=at)
+    lock_workspace(session, workspace_id)
+    others = set(live_instances(session, workspace_id).get(device_id, {})) - {instance}
+    if instance is None or not others:
+        return _end_access(session, workspace_id, device_id, RevokedReason.DISCONNECTED, actor=actor, at=at)
+    device = _found(session, workspace_id, device_id)
+    ended = cast(
+        "CursorResult[Any]",
+        session.execute(
+            update(SyncToken)
+            .where(SyncToken.device_id == device_id, SyncToken.instance == instance)
+            .where(SyncToken.revoked_at_us.is_(None))
+            .values(revoked_at_us=to_micros(at), revoked_reason=RevokedReason.DISCONNECTED.value)
+        ),
+    )
+    if ended.rowcount:
+        resource, details = Resource("device", device_id), {"instance": instance, "instances_left": len(others)}
+        event = AuditEvent.DEVICE_DISCONNECTED
+        record_event(session, workspace_id, actor=actor, event=event, resource=resource, details=details, at=at)
+    return device
 
 
-def revoke_tokens(
-    session: Session, device_id: str, reason: RevokedReason, at: datetime, *, keep_session_id: str = ""
-) -> None:
-    """Kill every live token of a device, and its approved pairings not collected yet (save `keep_session_id`)."""
+def find_device(session: Session, workspace_id: str, device_id: str) -> Device:
+    """Return a machine of the workspace, for looking at.
+
+    Raises:
+        Refused: 404 no such device in this workspace.
+    """
+    device = session.scalars(
+        select(Device).where(Device.id == device_id, Device.workspace_id == workspace_id)
+    ).one_or_none()
+    if device is None:
+        raise not_found("device_not_found", "No such device.")
+    return device
+
+
+def _end_access(
+    session: Session, workspace_id: str, device_id: str, reason: RevokedReason, *, actor: Actor, at: datetime
+) -> Device:
+    lock_workspace(session, workspace_id)
+    device = _found(session, workspace_id, device_id)
+    if device.revoked_at_us is None:
+        device.revoked_at_us = to_micros(at)
+        device.revoked_reason = reason.value
+        _end_tokens(session, device_id, reason, at)
+        event = AuditEvent.DEVICE_REVOKED if reason is RevokedReason.REVOKED else AuditEvent.DEVICE_DISCONNECTED
+        resource = Resource("device", device_id)
+        record_event(session, workspace_id, actor=actor, event=event, resource=resource, at=at)
+    return device
+
+
+def _end_tokens(session: Session, device_id: str, reason: RevokedReason, at: datetime) -> None:
+    """Kill every live token of a device, and its approved pairings not collected yet."""
     session.execute(
         update(SyncToken)
         .where(SyncToken.device_id == device_id, SyncToken.revoked_at_us.is_(None))
@@ -126,24 +208,13 @@ def revoke_tokens(
     session.execute(
         update(PairingSession)
         .where(PairingSession.device_id == device_id, PairingSession.state == PairingStatus.APPROVED)
-        .where(PairingSession.id != keep_session_id)
         .values(state=PairingStatus.CONSUMED.value, sealed_token=None)
     )
 
 
-def _end_access(
-    session: Session, workspace_id: str, device_id: str, reason: RevokedReason, *, actor: Actor, at: datetime
-) -> Device:
-    lock_workspace(session, workspace_id)
+def _found(session: Session, workspace_id: str, device_id: str) -> Device:
     query = select(Device).where(Device.id == device_id, Device.workspace_id == workspace_id)
     device = session.scalars(query.with_for_update()).one_or_none()
     if device is None:
         raise not_found("device_not_found", "No such device.")
-    if device.revoked_at_us is None:
-        device.revoked_at_us = to_micros(at)
-        device.revoked_reason = reason.value
-        revoke_tokens(session, device_id, reason, at)
-        event = AuditEvent.DEVICE_REVOKED if reason is RevokedReason.REVOKED else AuditEvent.DEVICE_DISCONNECTED
-        resource = Resource("device", device_id)
-        record_event(session, workspace_id, actor=actor, event=event, resource=resource, at=at)
     return device

@@ -50,7 +50,9 @@ _NOTHING_PUBLISHED: Final = """
 """
 _PUBLISHED: Final = """
     published as (
-        select request_id, device_id, project, recorded_at, input_tokens, output_tokens, cost_logged_millicents
+        -- What the laptop logged: its own books know nothing of re-attributions.
+        select request_id, device_id, project_as_logged as project, recorded_at, input_tokens, output_tokens,
+            cost_logged_millicents
         from fct_requests where workspace_id = $workspace_id
     ),
     sighted as (

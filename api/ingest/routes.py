@@ -38,6 +38,7 @@ from pipelines.lake.landing import LandingUnavailableError
 BODY_LEG_CAP_BYTES: Final = 2 * 1024 * 1024
 LONGEST_TOTALS_DAYS: Final = 3700
 _RETRY_SECONDS: Final = "5"
+_ENDED_RETRY_SECONDS: Final = "60"
 
 _BUDGET: Final = BodyBudget()
 _BODY_LEG: Final = msgspec.json.Decoder(Body)
@@ -152,12 +153,19 @@ def daemon_totals(
 
 
 async def _authenticated(request: Request) -> Sender:
-    """Authenticate before a byte of the body is read."""
+    """Authenticate before a byte of the body is read.
+
+    The subscription's end is no verdict on rows or token: any 4xx would make daemons drop rows or stop for good. A 503
+    makes them keep everything and try again, so that all of it arrives once the subscription goes on.
+    """
     state, authorization = request.app.state, request.headers.get("authorization")
     senders: KnownSenders = state.senders
     if (known := senders.find(authorization)) is not None:
         return known
     device = await run_in_threadpool(authenticate_device, state.engine, authorization, state.clock, note_seen=False)
+    if device.subscription_ended:
+        message = "The workspace's subscription has ended; this machine keeps its records until it goes on."
+        raise Refused(503, "subscription_ended", message, headers={"Retry-After": _ENDED_RETRY_SECONDS})
     return Sender(device.workspace_id, device.device_id)
 
 

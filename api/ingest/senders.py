@@ -14,22 +14,38 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Engine, bindparam, select
+from sqlalchemy import Engine, and_, bindparam, or_, select
 
-from api.db.models import Device, SyncToken, Workspace
+from api.auth import INSTANCE_NOTED_EVERY_US
+from api.db.models import Device, DeviceInstance, Subscription, SyncToken, Workspace
 from api.ingest.prepare import Sender
 from api.tokens import SecretKind, bearer_secret, secret_digest
+from pipelines.lake.clock import Clock, to_micros
 
 _IN_GOOD_STANDING: Final = (
     select(Workspace.id, Device.id)
     .join_from(SyncToken, Device, Device.id == SyncToken.device_id)
     .join(Workspace, Workspace.id == SyncToken.workspace_id)
+    .outerjoin(Subscription, Subscription.workspace_id == Workspace.id)
+    .outerjoin(
+        DeviceInstance,
+        and_(DeviceInstance.device_id == SyncToken.device_id, DeviceInstance.instance == SyncToken.instance),
+    )
     .where(
         SyncToken.token_sha256 == bindparam("digest"),
         SyncToken.first_used_at_us.is_not(None),
         SyncToken.revoked_at_us.is_(None),
         Device.revoked_at_us.is_(None),
         Workspace.deletion_requested_at_us.is_(None),
+        or_(Subscription.cancels_at_us.is_(None), Subscription.cancels_at_us > bindparam("now_us")),
+        # A machine not noted lately is noted by the other way.
+        or_(
+            DeviceInstance.last_seen_at_us.is_(None),
+            and_(
+                DeviceInstance.last_seen_at_us > bindparam("noted_after_us"),
+                DeviceInstance.last_seen_at_us > Device.paired_at_us,
+            ),
+        ),
     )
 )
 
@@ -37,10 +53,13 @@ _IN_GOOD_STANDING: Final = (
 class KnownSenders:
     """Looks tokens up on one read connection of its own; used from the event loop only."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clock: Clock) -> None:
         """Nothing is opened before the first upload."""
+        self._clock = clock
         self._database = engine.url.database if engine.dialect.name == "sqlite" else None
-        self._query = str(_IN_GOOD_STANDING.compile(dialect=engine.dialect)) if self._database else ""
+        compiled = _IN_GOOD_STANDING.compile(dialect=engine.dialect) if self._database else None
+        self._query = "" if compiled is None else str(compiled)
+        self._names = () if compiled is None else tuple(compiled.positiontup or ())
         self._connection: sqlite3.Connection | None = None
 
     def find(self, authorization: str | None) -> Sender | None:
@@ -51,8 +70,10 @@ class KnownSenders:
         token = bearer_secret(authorization, SecretKind.SYNC) if self._database else None
         if token is None:
             return None
+        now_us = to_micros(self._clock.now())
+        given = {"digest": secret_digest(token), "now_us": now_us, "noted_after_us": now_us - INSTANCE_NOTED_EVERY_US}
         try:
-            found = self._opened().execute(self._query, (secret_digest(token),)).fetchone()
+            found = self._opened().execute(self._query, [given[name] for name in self._names]).fetchone()
         except sqlite3.Error:
             return None
         return None if found is None else Sender(*found)

@@ -7,13 +7,13 @@ here: rules (`sessions`, `api.devices`), uploads (`api.ingest`).
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from api.access.same_site import public_url
 from api.answers import json_answer, message_body
 from api.audit import Actor, ActorType
 from api.auth import CallingDevice
@@ -26,7 +26,6 @@ from api.rate_limits import client_address, limited
 from daemon.wire.pairing import PairingPoll, PairingStart, PairingStarted, PairingState, WhoAmI
 from pipelines.lake.clock import from_micros, iso_utc
 
-PUBLIC_URL_VARIABLE: Final = "HALTON_PUBLIC_URL"
 _LOOK_EVERY_SECONDS: Final = 0.5
 
 router = APIRouter()
@@ -60,13 +59,12 @@ def start(
 ) -> Response:
     """Open a pairing: a code for a person to approve within ten minutes, and a secret to poll with."""
     started = start_pairing(work, message, address=client_address(request), at=request.app.state.clock.now())
-    base = os.environ.get(PUBLIC_URL_VARIABLE) or str(request.base_url)
     query = {"code": started.code} | ({"workspace": message.workspace} if message.workspace else {})
     return json_answer(
         PairingStarted(
             pairing_code=started.code,
             poll_token=started.poll_token,
-            pairing_url=f"{base.rstrip('/')}/connect?{urlencode(query)}",
+            pairing_url=f"{public_url(request)}/connect?{urlencode(query)}",
             expires_at=iso_utc(started.expires_at),
         )
     )
@@ -153,5 +151,6 @@ def whoami(request: Request, device: CallingDevice, look: Look) -> Response:
 def disconnect(request: Request, device: CallingDevice, work: Work) -> Response:
     """Kill the calling machine's token at once; a later call with it is a 401 `token_revoked`."""
     actor = Actor(ActorType.DEVICE, device.device_id)
-    disconnect_device(work, device.workspace_id, device.device_id, actor=actor, at=request.app.state.clock.now())
+    now = request.app.state.clock.now()
+    disconnect_device(work, device.workspace_id, device.device_id, actor=actor, at=now, instance=device.instance)
     return Response(status_code=204)

@@ -20,15 +20,17 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
-from sqlalchemy import Engine, delete, select, update
+from sqlalchemy import Engine, delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from api.access.text import clipped
 from api.audit import Actor, ActorType, AuditEvent, Resource, record_event
 from api.db.models import Device, PairingSession, PairingStatus, RevokedReason, SyncToken, Workspace
 from api.db.session import lock_workspace, reading, transaction
-from api.devices import revoke_tokens
-from api.errors import not_found, workspace_not_found
+from api.errors import workspace_not_found
 from api.pairing.codes import code_digest, locator_digest, new_code, read_code
+from api.pairing.instances import note_instance
+from api.pairing.open_codes import pending_pairing
 from api.pairing.sealing import seal, unseal
 from api.tokens import SecretKind, new_secret, secret_digest
 from daemon.wire.pairing import PairingPoll, PairingStart, PairingState
@@ -37,7 +39,6 @@ from pipelines.lake.clock import Clock, to_micros
 CODE_LIFETIME: Final = timedelta(minutes=10)
 COLLECT_WITHIN: Final = timedelta(minutes=10)
 KEPT_FOR: Final = timedelta(days=1)
-WRONG_TRIES_ALLOWED: Final = 5
 _EXPIRED: Final = PairingState(status="expired")
 _CONSUMED: Final = PairingState(status="consumed")
 _PENDING: Final = PairingState(status="pending")
@@ -60,7 +61,10 @@ class Started:
 
 
 def start_pairing(session: Session, message: PairingStart, *, address: str, at: datetime) -> Started:
-    """Open a pairing for a machine that asks from `address`, and sweep the ended ones."""
+    """Open a pairing for a machine that asks from `address`, and sweep the ended ones.
+
+    What the machine says of itself is kept without characters that turn the direction of text: people will read it.
+    """
     _sweep(session, at)
     code = _unused_code(session, at)
     poll_token = secrets.token_urlsafe(32)
@@ -71,9 +75,9 @@ def start_pairing(session: Session, message: PairingStart, *, address: str, at: 
             code_hash=code_digest(code),
             locator_hash=locator_digest(code),
             poll_token_hash=secret_digest(poll_token),
-            hostname=message.hostname,
-            platform=message.platform,
-            daemon_version=message.daemon_version,
+            hostname=clipped(message.hostname, 255),
+            platform=clipped(message.platform, 64),
+            daemon_version=clipped(message.daemon_version, 64),
             fingerprint=message.fingerprint or None,
             remote_address=address,
             created_at_us=to_micros(at),
@@ -89,7 +93,7 @@ def approve_pairing(session: Session, code: str, workspace_id: str, *, approver:
     """Let the machine that shows `code` into the workspace.
 
     The caller has made sure that the approver may do so. A fingerprint known in this workspace gets its device back;
-    its older tokens die when the new one is collected.
+    the older tokens of the same machine die when the new one is collected (`instances` tells it from a copy).
 
     Raises:
         Refused: 404 `pairing_code_not_found` (wrong, expired, burned or used; the try is counted), 404 no workspace.
@@ -174,13 +178,15 @@ def _collect(session: Session, pairing: PairingSession, poll_token: str, at: dat
         return _DENIED
     token = new_secret(SecretKind.SYNC)
     token_id = str(uuid4())
-    revoke_tokens(session, device.id, RevokedReason.REPAIRED, at, keep_session_id=pairing.id)
+    instance = note_instance(session, device.id, pairing, at)
+    _end_older_tokens(session, device.id, instance, pairing, at)
     session.add(
         SyncToken(
             id=token_id,
             token_sha256=secret_digest(token),
             device_id=device.id,
             workspace_id=device.workspace_id,
+            instance=instance,
             created_at_us=to_micros(at),
         )
     )
@@ -196,6 +202,23 @@ def _collect(session: Session, pairing: PairingSession, poll_token: str, at: dat
         at=at,
     )
     return _approved(session, pairing, token)
+
+
+def _end_older_tokens(session: Session, device_id: str, instance: str, pairing: PairingSession, at: datetime) -> None:
+    """End what this machine held before: live tokens, and approvals it never collected; not those of a copy."""
+    session.execute(
+        update(SyncToken)
+        .where(SyncToken.device_id == device_id, SyncToken.revoked_at_us.is_(None))
+        .where(or_(SyncToken.instance == instance, SyncToken.instance.is_(None)))
+        .values(revoked_at_us=to_micros(at), revoked_reason=RevokedReason.REPAIRED.value)
+    )
+    session.execute(
+        update(PairingSession)
+        .where(PairingSession.device_id == device_id, PairingSession.state == PairingStatus.APPROVED)
+        .where(PairingSession.id != pairing.id)
+        .where(PairingSession.hostname == pairing.hostname, PairingSession.platform == pairing.platform)
+        .values(state=PairingStatus.CONSUMED.value, sealed_token=None)
+    )
 
 
 def _approved(session: Session, pairing: PairingSession, token: str) -> PairingState:
@@ -220,29 +243,10 @@ def _polled(session: Session, message: PairingPoll, *, lock: bool = False) -> Pa
 
 
 def _open_pairing(session: Session, code: str, workspace_id: str, at: datetime) -> PairingSession:
-    """Return the pending pairing of a typed code, locked; count a wrong try against the codes it nearly named."""
     lock_workspace(session, workspace_id)
     if session.get_one(Workspace, workspace_id).deletion_requested_at_us is not None:
         raise workspace_not_found()
-    absent = not_found("pairing_code_not_found", "Code not found; it may have expired.", keep=True)
-    meant = read_code(code)
-    if meant is None:
-        raise absent
-    candidates = session.scalars(
-        select(PairingSession)
-        .where(PairingSession.locator_hash == locator_digest(meant))
-        .where(PairingSession.state == PairingStatus.PENDING, PairingSession.expires_at_us > to_micros(at))
-        .order_by(PairingSession.id)
-        .with_for_update()
-    ).all()
-    for pairing in candidates:
-        if pairing.code_hash == code_digest(meant):
-            return pairing
-    for pairing in candidates:
-        pairing.wrong_tries += 1
-        if pairing.wrong_tries >= WRONG_TRIES_ALLOWED:
-            pairing.state = PairingStatus.BURNED.value
-    raise absent
+    return pending_pairing(session, code, at)
 
 
 def _known_device(session: Session, workspace_id: str, fingerprint: str | None) -> Device | None:

@@ -234,7 +234,7 @@ def test_pairing_again_with_the_same_fingerprint_keeps_the_device_and_kills_the_
     first_token = machine.token
     assert machine.call().status_code == 200
 
-    again = Machine(machine.client, {**machine.greeting, "hostname": "new-name.local", "daemon_version": "0.7.0"})
+    again = Machine(machine.client, {**machine.greeting, "hostname": "VK.local", "daemon_version": "0.7.0"})
     again.start()
     assert tenants.approve(again.code, workspace_id) == first_id
     assert machine.call().status_code == 200, "the older token lives until the new one is collected"
@@ -243,7 +243,7 @@ def test_pairing_again_with_the_same_fingerprint_keeps_the_device_and_kills_the_
     refused = machine.call(token=first_token)
     assert (refused.status_code, refused.json()["error"]["code"]) == (401, "token_revoked")
     whoami = again.call().json()
-    assert (whoami["hostname"], whoami["daemon_version"], whoami["state"]) == ("new-name.local", "0.7.0", "ACTIVE")
+    assert (whoami["hostname"], whoami["daemon_version"], whoami["state"]) == ("VK.local", "0.7.0", "ACTIVE")
     with reading(engine) as session:
         reasons = session.scalars(select(SyncToken.revoked_reason).order_by(SyncToken.created_at_us)).all()
         assert sorted(reasons, key=str) == [None, "repaired"]

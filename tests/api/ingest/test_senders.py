@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from tests.wire_records import batch, record
 
 def used_token(engine: Engine, clock: FixedClock) -> tuple[str, Sender]:
     header = f"Bearer {pair_machine(engine, clock).token}"
+    clock.advance(timedelta(seconds=1))  # a machine counts as seen once it called after it paired
     device = authenticate_device(engine, header, clock)
     return header, Sender(device.workspace_id, device.device_id)
 
@@ -37,14 +39,14 @@ def sqlite(upgraded_sqlite: Path, tmp_path: Path) -> Engine:
 
 def test_a_token_in_good_standing_is_recognised_as_the_full_way_does(engine: Engine, clock: FixedClock):
     header, sender = used_token(engine, clock)
-    known = KnownSenders(engine)
+    known = KnownSenders(engine, clock)
     assert known.find(header) == (sender if engine.dialect.name == "sqlite" else None)
     known.close()
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer hm_sync_short", "Basic eDp5"])
-def test_a_header_without_a_token_is_left_to_the_full_way(header: str | None, sqlite: Engine):
-    known = KnownSenders(sqlite)
+def test_a_header_without_a_token_is_left_to_the_full_way(header: str | None, sqlite: Engine, clock: FixedClock):
+    known = KnownSenders(sqlite, clock)
     assert known.find(header) is None
     assert known.find(f"Bearer {new_secret(SecretKind.SYNC)}") is None
     assert known.find(f"Bearer {new_secret(SecretKind.API)}") is None
@@ -64,7 +66,7 @@ def test_a_token_is_unknown_from_the_moment_another_connection_has_committed_its
     end: str, sqlite: Engine, clock: FixedClock
 ):
     header, sender = used_token(sqlite, clock)
-    known = KnownSenders(sqlite)
+    known = KnownSenders(sqlite, clock)
     assert known.find(header) == sender
     elsewhere = open_database(str(sqlite.url))
     with transaction(elsewhere) as session:
@@ -102,7 +104,7 @@ def test_a_database_that_somebody_holds_alone_is_not_waited_for(sqlite: Engine, 
     alone.execute("pragma locking_mode = exclusive")
     alone.execute("begin immediate")
     alone.execute("update workspaces set name = 'held'")
-    known = KnownSenders(sqlite)
+    known = KnownSenders(sqlite, clock)
     started = time.monotonic()
     assert known.find(header) is None
     assert time.monotonic() - started < 5
@@ -112,8 +114,8 @@ def test_a_database_that_somebody_holds_alone_is_not_waited_for(sqlite: Engine, 
     known.close()
 
 
-def test_asking_never_creates_a_database(tmp_path: Path):
+def test_asking_never_creates_a_database(tmp_path: Path, clock: FixedClock):
     engine = open_database(f"sqlite:///{tmp_path / 'absent.sqlite'}")
-    known = KnownSenders(engine)
+    known = KnownSenders(engine, clock)
     assert known.find(f"Bearer {new_secret(SecretKind.SYNC)}") is None
     assert list(tmp_path.iterdir()) == []
