@@ -14,6 +14,7 @@ from enum import StrEnum
 
 import msgspec
 
+from pipelines.control_plane import REATTRIBUTIONS
 from pipelines.landed_export import LandedFileRow
 
 
@@ -111,11 +112,16 @@ def _break_with(
         "the dbt project or its tools changed": now.project != base.project,
         "the rate book changed": now.rate_book != base.rate_book,
         "a model that was seen before is priced as another one now": _contradicts(base.models, now.models),
+        "requests were moved between projects": _differ(base.exports, now.exports, REATTRIBUTIONS),
         "a horizon of retention moved": now.horizons != base.horizons,
         "a workspace's time zone changed": _contradicts(base.time_zones, now.time_zones),
         "the rules of a time zone changed": _contradicts(base.calendar, calendar_at_base),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _differ(before: dict[str, str], now: dict[str, str], export: str) -> bool:
+    return before.get(export) != now.get(export)
 
 
 def _contradicts(before: dict[str, str], now: dict[str, str]) -> bool:

@@ -32,6 +32,7 @@ from pipelines.retention import horizon
 
 WITHHELD_OVER_CEILING: Final = "plan_project_ceiling"
 WITHHELD_ARCHIVED: Final = "project_archived"
+REATTRIBUTIONS: Final = "reattributions"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class ControlPlane:
         time_zones: workspace id to IANA zone.
         negotiated: the workspaces' own prices that are not withdrawn.
         horizons: workspace id to the first UTC day (ISO date) whose requests are kept, where not all are.
+        newest_file_seq: the newest number given to a landing file, also when that one was purged since.
     """
 
     tables: dict[str, pa.Table]
@@ -51,11 +53,12 @@ class ControlPlane:
     time_zones: dict[str, str] = field(default_factory=dict[str, str])
     negotiated: tuple[Rate, ...] = ()
     horizons: dict[str, str] = field(default_factory=dict[str, str])
+    newest_file_seq: int = 0
 
     @property
     def max_file_seq(self) -> int:
-        """The newest committed file; 0 when nothing has landed."""
-        return self.landed[-1].file_seq if self.landed else 0
+        """The newest file committed so far, purged ones included; 0 when nothing has landed."""
+        return max(self.newest_file_seq, self.landed[-1].file_seq if self.landed else 0)
 
     @property
     def row_count(self) -> int:
@@ -116,14 +119,25 @@ _EXPORTS: Final = (
     ),
     _Export(
         "projects",
-        "select workspace_id, slug, display_name, client_name, first_seen_at_us, archived_at_us, over_ceiling,"
-        " visibility_version from projects",
+        "select p.workspace_id, p.slug, p.display_name, p.client_name, c.slug, c.name, p.first_seen_at_us,"
+        " p.archived_at_us, p.over_ceiling, p.visibility_version"
+        " from projects p left join cost_centres c on c.id = p.cost_centre_id",
         pa.schema([
             ("workspace_id", UUID_TYPE), ("project", _TEXT), ("display_name", _TEXT), ("client_name", _TEXT),
-            ("first_seen_at", INSTANT), ("withheld_since", INSTANT), ("withheld_reason", _TEXT),
-            ("visibility_version", _COUNT),
+            ("cost_centre", _TEXT), ("cost_centre_name", _TEXT), ("first_seen_at", INSTANT),
+            ("withheld_since", INSTANT), ("withheld_reason", _TEXT), ("visibility_version", _COUNT),
         ]),
         _project,
+    ),
+    _Export(
+        REATTRIBUTIONS,
+        "select workspace_id, position, id, from_slug, to_slug, device_id, from_us, until_us from reattributions"
+        " where withdrawn_at_us is null",
+        pa.schema([
+            ("workspace_id", UUID_TYPE), ("decision_number", _COUNT), ("reattribution_id", UUID_TYPE),
+            ("from_project", _TEXT), ("to_project", _TEXT), ("device_id", UUID_TYPE),
+            ("starts_at", INSTANT), ("ends_at", INSTANT),
+        ]),
     ),
     _Export(
         "devices",
@@ -168,6 +182,7 @@ def read_control_plane(engine: Engine, home: Home, today: date) -> ControlPlane:
         with connection.begin():
             tables = {one.name: _read(connection, one, today) for one in _EXPORTS}
             files = connection.execute(text(LANDED_SQL)).all()
+            newest = connection.execute(text("select coalesce(max(value), 0) from landing_sequence")).scalar_one()
             negotiated = read_negotiated_rates(connection)
     workspaces = tables["workspaces"].to_pylist()
     horizons: dict[str, date | None] = {str(one["workspace_id"]): one["retained_from"] for one in workspaces}
@@ -180,6 +195,7 @@ def read_control_plane(engine: Engine, home: Home, today: date) -> ControlPlane:
         time_zones={str(one["workspace_id"]): str(one["time_zone"]) for one in workspaces},
         negotiated=negotiated,
         horizons={workspace: first.isoformat() for workspace, first in horizons.items() if first is not None},
+        newest_file_seq=int(newest),
     )
 
 
@@ -221,6 +237,9 @@ def _table(schema: pa.Schema, rows: Sequence[Sequence[Any]]) -> pa.Table:
 
 def _column(kind: pa.DataType, values: Sequence[Any]) -> Any:
     if kind == UUID_TYPE:
+        if None in values:
+            stored = [None if value is None else bytes.fromhex(value.replace("-", "")) for value in values]
+            return uuid_array(kind, array(stored, type=pa.binary(16)))
         # One text after the other: a UUID object each would be most of the work for tens of thousands of batches.
         content = bytes.fromhex("".join(values).replace("-", ""))
         if len(content) != _UUID_BYTES * len(values) or not set(map(len, values)) <= {_UUID_LETTERS}:

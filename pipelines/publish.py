@@ -35,6 +35,7 @@ _INSTANT_FORMAT: Final = "b%Y%m%dT%H%M%S"
 _COPIED_TABLES: Final = {
     "dim_workspaces": "workspace_id",
     "dim_projects": "workspace_id, project",
+    "dim_reattributions": "workspace_id, decision_number",
     "dim_devices": "workspace_id, device_id",
     "dim_models": "provider, model",
     "fct_batches": "workspace_id, received_at",

@@ -6,22 +6,32 @@ Belongs here: the commands. Does not belong here: the rules (`api.projects`).
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import click
+import msgspec
 
 from api.audit import OPERATOR
 from api.cli.console import home_option, print_answer, workspace_option
 from api.cli.database import changing, looking
+from api.cli.reattribution import reattribute_command, reattributions_command, withdraw_command
+from api.cost_centres.centres import list_cost_centres
+from api.currencies import amount_of
 from api.db.models import Project
 from api.projects import archive_project, list_projects, restore_project, withheld_reason
+from api.projects.messages import ProjectSettings
+from api.projects.settings import HourlyRate, ProjectChange, change_project
 from api.workspaces import find_workspace
 from pipelines.lake.clock import from_micros, iso_utc, to_micros
+
+_CLEARED: Final = {
+    "name": "display_name", "client": "client_name", "hourly-rate": "hourly_rate", "cost-centre": "cost_centre",
+}  # fmt: skip
 
 
 @click.group("project")
 def project_group() -> None:
-    """List, archive and restore projects."""
+    """List, name, archive and restore projects; move requests between them."""
 
 
 @project_group.command("list")
@@ -80,6 +90,61 @@ def restore(home_folder: str | None, slug: str, workspace_slug: str) -> None:
         project = restore_project(session, workspace_id, slug, actor=OPERATOR, at=now)
         answer = {"slug": project.slug, "archived_at": _instant(project.archived_at_us)}
     print_answer(answer)
+
+
+@project_group.command("set")
+@click.argument("slug")
+@click.option("--name", "display_name", help="What people call it; the slug stays.")
+@click.option("--client", "client_name", help="Whom it is billed to.")
+@click.option("--hourly-rate", nargs=2, metavar="AMOUNT CURRENCY", help="What an hour costs, such as 120.50 EUR.")
+@click.option("--cost-centre", metavar="SLUG", help="The cost centre it is assigned to.")
+@click.option(
+    "--clear",
+    "cleared",
+    multiple=True,
+    type=click.Choice(list(_CLEARED)),
+    help="Take a setting away; can be repeated.",
+)
+@workspace_option
+@home_option
+def set_command(
+    home_folder: str | None,
+    slug: str,
+    workspace_slug: str,
+    display_name: str | None,
+    client_name: str | None,
+    hourly_rate: tuple[str, str] | None,
+    cost_centre: str | None,
+    cleared: tuple[str, ...],
+) -> None:
+    r"""Set what a project is called and billed as; what is not given stays as it is.
+
+    Prints {"project", "display_name", "client_name", "hourly_rate", "cost_centre", ...}.
+
+    \b
+    Examples:
+      halton-cloud project set acme-api --name "Acme API" --client Globex --workspace acme-co
+      halton-cloud project set acme-api --hourly-rate 120.50 EUR --cost-centre client-work --workspace acme-co
+      halton-cloud project set acme-api --clear hourly-rate --workspace acme-co
+    """
+    given: dict[str, Any] = {
+        "display_name": display_name,
+        "client_name": client_name,
+        "hourly_rate": HourlyRate(amount_of(hourly_rate[0]), hourly_rate[1]) if hourly_rate else None,
+        "cost_centre": cost_centre,
+    }
+    wanted = {name: value for name, value in given.items() if value is not None}
+    wanted |= dict.fromkeys(_CLEARED[name] for name in cleared)
+    with changing(home_folder) as (session, now):
+        workspace_id = find_workspace(session, workspace_slug).id
+        project = change_project(session, workspace_id, slug, ProjectChange(**wanted), actor=OPERATOR, at=now)
+        centres = {centre.id: centre.slug for centre in list_cost_centres(session, workspace_id)}
+        answer: dict[str, Any] = msgspec.to_builtins(ProjectSettings.of(project, centres))
+    print_answer(answer)
+
+
+for _command in (reattribute_command, reattributions_command, withdraw_command):
+    project_group.add_command(_command)
 
 
 def _shown(project: Project, now: datetime) -> dict[str, Any]:

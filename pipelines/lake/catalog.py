@@ -23,26 +23,16 @@ from typing import Final, Self, TypeVar
 import duckdb
 import msgspec
 
+from pipelines.lake.facts_view import make_facts_view
 from pipelines.lake.part_views import by_table, read_parts, rows_of
 from pipelines.lake.paths import Home
 from pipelines.lake.read_cursor import ReadCursor
-from pipelines.lake.row_lookup import NO_PROJECT, RowLookup
+from pipelines.lake.row_lookup import RowLookup
 from pipelines.lake.snapshot_rows import SnapshotRows
 
 _log = logging.getLogger(__name__)
 _Answer = TypeVar("_Answer")
 
-# Same rule as the warehouse's fct_requests: visibility is joined when read, never written into immutable segments.
-_FCT_REQUESTS: Final = """
-create view fct_requests as
-select
-    priced.* replace (coalesce(priced.project, '{no_project}') as project),
-    case when priced.received_at >= projects.withheld_since then projects.withheld_reason end as withheld_reason
-from read_parquet([{segments}]) as priced
-left join marts.dim_projects as projects
-    on priced.workspace_id = projects.workspace_id
-    and priced.project = projects.project
-"""
 _DAILY: Final = "mart_spend_daily"
 WITHOUT_DEVICES: Final = "spend_daily_without_devices"
 """The daily roll-up summed over devices: what most questions ask for, a fraction of its rows."""
@@ -285,8 +275,8 @@ def _prepare(connection: duckdb.DuckDBPyConnection, home: Home, marts: Path) -> 
     for name, rows in views.items():
         connection.execute(f'create view "{name}" as {rows}')
     names = connection.execute("select name from marts.segments order by name").fetchall()
-    segments = [home.segments / name for (name,) in names]
-    connection.execute(_FCT_REQUESTS.format(segments=", ".join(map(quoted, segments)), no_project=NO_PROJECT))
+    segments = ", ".join(quoted(home.segments / name) for (name,) in names)
+    make_facts_view(connection, segments)
     # Global: what is set for this connection alone does not reach its cursors.
     connection.execute("set global TimeZone = 'UTC'")
     connection.execute("set global parquet_metadata_cache = true")

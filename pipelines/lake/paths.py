@@ -50,6 +50,31 @@ class Home:
         return self.root / "landing"
 
     @property
+    def secrets(self) -> Path:
+        """Keys of this installation; nobody but its owner reads them."""
+        return self.root / "secrets"
+
+    @property
+    def mail(self) -> Path:
+        """Where e-mails go while no mail server is configured."""
+        return self.root / "mail"
+
+    @property
+    def workspace_exports(self) -> Path:
+        """ZIP files of everything a workspace holds, a folder per workspace."""
+        return self.root / "workspace-exports"
+
+    @property
+    def reports(self) -> Path:
+        """Reports that were made, a folder per workspace."""
+        return self.root / "reports"
+
+    @property
+    def maintenance_lock(self) -> Path:
+        """Held by the process that makes exports and removes deleted workspaces: one at a time."""
+        return self.root / ".maintenance.lock"
+
+    @property
     def restoring_mark(self) -> Path:
         """Lies in a home from the first file of a restore to its last step."""
         return self.root / ".restoring"

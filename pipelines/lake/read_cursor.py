@@ -68,6 +68,15 @@ class ReadCursor:
         table: pa.Table = answer.to_arrow_table()
         return table
 
+    def arrow_batches(
+        self, sql: str, parameters: Sequence[Any] | dict[str, Any] | None = None, *, rows: int = 65_536
+    ) -> pa.RecordBatchReader:
+        """Run one reading statement and return its rows a batch at a time; arguments and errors as `execute`."""
+        self._only_reading(sql)
+        answer: Any = self._connection.sql(sql, params=parameters)
+        batches: pa.RecordBatchReader = answer.to_arrow_reader(rows)
+        return batches
+
     @property
     def columns(self) -> list[str]:
         """Names of the columns of the last answer."""

@@ -173,7 +173,9 @@ class RowLookup:
             raise RowFileError(f"{file.path.name} is damaged: its list of ids leads to another request")
         project, derived = record["project"], record.pop(DERIVED)
         one = None if project is None else self._hidden.get(workspace_id, {}).get(project)
+        logged = record.get("project_as_logged", project)  # row files of earlier releases know one project
         record["project"] = NO_PROJECT if project is None else project
+        record["project_as_logged"] = NO_PROJECT if logged is None else logged
         record["withheld_reason"] = one.reason if one is not None and record["received_at"] >= one.since else None
         record[DERIVED] = derived
         return record

@@ -15,6 +15,7 @@ from pipelines.lake.paths import Home
 from pipelines.lake.row_files import RowFileError, rows_name
 from pipelines.row_file_checks import check_row_file
 from pipelines.segments import Segment
+from pipelines.verify.attribution import Reattribution, Reattributions
 from pipelines.verify.ledger_checks import Ledger
 from pipelines.verify.plain_rows import plain_rows
 from pipelines.verify.recompute import DIMENSIONS, IDENTITY, MEASURES, Recomputed, Withholding
@@ -22,8 +23,8 @@ from pipelines.verify.report import VerifyReport
 
 _UUID_COLUMNS: Final = frozenset({"workspace_id", "request_id", "device_id", "batch_key"})
 _ROW_COLUMNS: Final = (
-    "device_id", "project", "provider", "model", "requested_at", "recorded_at", "received_at", "status", "spend_kind",
-    "withheld_reason", "row_index", "batch_key", "file_seq", "file_row_number", *MEASURES[4:],
+    "device_id", "project", "project_as_logged", "provider", "model", "requested_at", "recorded_at", "received_at",
+    "status", "spend_kind", "withheld_reason", "row_index", "batch_key", "file_seq", "file_row_number", *MEASURES[4:],
 )  # fmt: skip
 
 
@@ -35,6 +36,16 @@ def read_withholding(snapshot: Snapshot) -> dict[tuple[str, str], Withholding]:
         (workspace, project): Withholding(since, reason)
         for workspace, project, since, reason in plain_rows(snapshot, query)
     }
+
+
+def read_reattributions(snapshot: Snapshot) -> Reattributions:
+    """Return the decisions the build moved requests by; a build of an earlier release knows of none."""
+    known = "select count(*) from duckdb_views() where view_name = 'dim_reattributions'"
+    if plain_rows(snapshot, known) == [(0,)]:
+        return Reattributions(())
+    columns = "workspace_id, decision_number, from_project, to_project, device_id, starts_at, ends_at"
+    query = f"select {columns} from dim_reattributions"  # noqa: S608 - constant text
+    return Reattributions(Reattribution(*row) for row in plain_rows(snapshot, query))
 
 
 def read_models(snapshot: Snapshot) -> dict[tuple[str, str], str | None]:

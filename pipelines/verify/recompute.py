@@ -20,6 +20,7 @@ from pipelines.lake.arrow import parquet
 from pipelines.lake.schema import LANDING_SCHEMA, ORIGIN_COLUMNS
 from pipelines.rates.book import Rate
 from pipelines.rates.reference import RateIndex, extra_values, price_picousd, token_kinds
+from pipelines.verify.attribution import Reattributions
 
 IDENTITY: Final = ["workspace_id", "request_id"]
 NOT_SHARED: Final = "(not shared)"
@@ -95,6 +96,7 @@ def recompute(
     models: Mapping[tuple[str, str], str | None],
     withheld: Mapping[tuple[str, str], Withholding],
     horizons: Mapping[str, date],
+    moved: Reattributions,
 ) -> Recomputed:
     """De-duplicate, price and place every landed row that is kept.
 
@@ -104,6 +106,7 @@ def recompute(
         models: (provider, model) to the priced model's name, None when it has no known price.
         withheld: (workspace id as 32 hex digits, project) to its withholding.
         horizons: workspace id as 32 hex digits to the first UTC day whose requests are kept, where not all are.
+        moved: the decisions that requests of one project count for another.
     """
     everything = _read(files, _READ)
     is_kept = _kept(horizons)
@@ -112,7 +115,7 @@ def recompute(
     firsts = landed.unique(subset=IDENTITY, keep="first", maintain_order=True)
     repeats = landed.join(firsts.select(_ORDER), on=_ORDER, how="anti")
     return Recomputed(
-        requests=_described(firsts, RateIndex(rates), models, withheld),
+        requests=_described(firsts, RateIndex(rates), models, withheld, moved),
         repeats=_judged(files, firsts, repeats),
         expired=dict(expired.iter_rows()),
     )
@@ -158,14 +161,15 @@ def _described(
     rates: RateIndex,
     models: Mapping[tuple[str, str], str | None],
     withheld: Mapping[tuple[str, str], Withholding],
+    moved: Reattributions,
 ) -> pl.DataFrame:
     priced = pl.DataFrame(
-        [_priced(row, rates, models, withheld) for row in firsts.iter_rows(named=True)],
+        [_priced(row, rates, models, withheld, moved) for row in firsts.iter_rows(named=True)],
         schema=_PRICED_SCHEMA,
         orient="row",
     )
     return firsts.with_columns(
-        pl.col("project").fill_null(NOT_SHARED),
+        pl.col("project").fill_null(NOT_SHARED).alias("project_as_logged"),
         pl.col("billing_basis").fill_null("metered").alias("spend_kind"),
         pl.col("requested_at").dt.truncate("15m").alias("bucket_starts_at"),
         pl.lit(1).alias("requests"),
@@ -183,6 +187,7 @@ _PRICED_SCHEMA: Final = {
     "cache_write_1h_tokens": pl.Int64,
     "billable_output_tokens": pl.Int64,
     "cost_priced_picousd": pl.Int64,
+    "project": pl.String,
     "withheld_reason": pl.String,
 }
 
@@ -192,6 +197,7 @@ def _priced(
     rates: RateIndex,
     models: Mapping[tuple[str, str], str | None],
     withheld: Mapping[tuple[str, str], Withholding],
+    moved: Reattributions,
 ) -> tuple[int | str | None, ...]:
     tier, one_hour = extra_values(row["extra_json"])
     kinds = token_kinds(
@@ -214,11 +220,14 @@ def _priced(
             total_input=kinds.total_input,
             workspace_id=row["workspace_id"],
         )
-    hold = withheld.get((row["workspace_id"], row["project"] or NOT_SHARED))
+    logged = NOT_SHARED if row["project"] is None else row["project"]
+    project = moved.project_of(row["workspace_id"], logged, row["device_id"], row["requested_at"])
+    hold = withheld.get((row["workspace_id"], project))
     reason = hold.reason if hold and row["received_at"] >= hold.since else None
     cost = price_picousd(kinds, rate.rates) if rate else None
     return (
-        kinds.uncached_input, kinds.cache_read, kinds.cache_write_5m, kinds.cache_write_1h, kinds.output, cost, reason,
+        kinds.uncached_input, kinds.cache_read, kinds.cache_write_5m, kinds.cache_write_1h, kinds.output, cost, project,
+        reason,
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from pipelines.verify.mart_checks import (
     check_rollups,
     check_row_files,
     read_models,
+    read_reattributions,
     read_withholding,
 )
 from pipelines.verify.published_files import check_published_files
@@ -86,6 +87,7 @@ def _check_marts(home: Home, snapshot: Snapshot, ledger: Ledger, whole: set[int]
         models=read_models(snapshot),
         withheld=read_withholding(snapshot),
         horizons={workspace.replace("-", ""): day for workspace, day in published_horizons(snapshot).items()},
+        moved=read_reattributions(snapshot),
     )
     check_requests(snapshot, computed, report)
     check_rollups(snapshot, computed, report)

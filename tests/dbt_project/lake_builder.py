@@ -19,6 +19,7 @@ from pipelines.calendar import write_local_days
 from pipelines.lake.schema import INSTANT, LANDING_SCHEMA, UUID
 from pipelines.rates.book import Rate
 from pipelines.rates.export import write_model_aliases, write_rate_book
+from pipelines.verify.attribution import Reattribution
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 RECEIVED = datetime(2026, 11, 20, tzinfo=UTC)
@@ -69,8 +70,12 @@ TEXT, COUNT, DAY = pa.string(), pa.int64(), pa.date32()
 EXPORTS = {
     "workspaces": _schema(workspace_id=UUID, slug=TEXT, name=TEXT, plan=TEXT, time_zone=TEXT, retained_from=DAY),
     "projects": _schema(
-        workspace_id=UUID, project=TEXT, display_name=TEXT, client_name=TEXT, first_seen_at=INSTANT,
-        withheld_since=INSTANT, withheld_reason=TEXT, visibility_version=COUNT,
+        workspace_id=UUID, project=TEXT, display_name=TEXT, client_name=TEXT, cost_centre=TEXT, cost_centre_name=TEXT,
+        first_seen_at=INSTANT, withheld_since=INSTANT, withheld_reason=TEXT, visibility_version=COUNT,
+    ),
+    "reattributions": _schema(
+        workspace_id=UUID, decision_number=COUNT, reattribution_id=UUID, from_project=TEXT, to_project=TEXT,
+        device_id=UUID, starts_at=INSTANT, ends_at=INSTANT,
     ),
     "devices": _schema(
         workspace_id=UUID, device_id=UUID, hostname=TEXT, display_name=TEXT, platform=TEXT, daemon_version=TEXT,
@@ -95,12 +100,14 @@ class Lake:
         workspaces: reporting zone by workspace id.
         projects: exported rows by (workspace id, slug); those seen in rows appear by themselves.
         negotiated: rates of workspaces.
+        moves: standing re-attributions; ids are UUID text here.
     """
 
     root: Path
     workspaces: dict[str, str] = field(default_factory=dict)
     projects: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     negotiated: list[Rate] = field(default_factory=list)
+    moves: list[Reattribution] = field(default_factory=list)
     devices: set[tuple[str, str]] = field(default_factory=set)
     files: list[dict[str, Any]] = field(default_factory=list)
     batches: list[dict[str, Any]] = field(default_factory=list)
@@ -179,6 +186,10 @@ class Lake:
             "projects": [
                 {"workspace_id": w, "project": p, "first_seen_at": RECEIVED} | state
                 for (w, p), state in self.projects.items()
+            ],
+            "reattributions": [
+                vars(one) | {"reattribution_id": named_uuid(f"move {one.workspace_id} {one.decision_number}")}
+                for one in self.moves
             ],
             "devices": [
                 {"workspace_id": w, "device_id": d, "hostname": "host", "paired_at": RECEIVED}

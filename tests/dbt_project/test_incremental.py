@@ -10,6 +10,7 @@ import pytest
 from dbt.contracts.graph.manifest import Manifest
 
 from pipelines.rates.book import SINCE_EVER, UNTIL_FURTHER_NOTICE, Rate, TokenRates
+from pipelines.verify.attribution import Reattribution
 from tests.dbt_project.lake_builder import NOW, RECEIVED, Lake, named_uuid
 from tests.dbt_project.warehouse import Warehouse, differences, failures
 
@@ -58,6 +59,9 @@ def change_something(lake: Lake, dice: random.Random) -> None:
     if dice.random() < 0.5:
         lake.negotiated = [negotiated(dice.randrange(1, 9) * 1_000_000)]
     if dice.random() < 0.5:
+        source, target = dice.sample(["api", "web", "(not shared)"], 2)
+        lake.moves = [Reattribution(named_uuid("acme"), 1, source, target)]
+    if dice.random() < 0.5:
         lake.workspaces[named_uuid("other")] = dice.choice(["America/New_York", "Asia/Kolkata", "UTC"])
 
 
@@ -83,9 +87,9 @@ def test_step_by_step_equals_all_at_once(seed: int, lake: Lake, manifest: Manife
     for step in range(3):
         for _ in range(dice.randrange(0 if step else 1, 4)):
             lake.land(*(random_row(lake, dice) for _ in range(dice.randrange(1, 40))))
-        prices = list(lake.negotiated)
+        before = list(lake.negotiated), list(lake.moves)
         change_something(lake, dice)
-        stepwise.build(tested=step == 2, full=lake.negotiated != prices)
+        stepwise.build(tested=step == 2, full=(lake.negotiated, lake.moves) != before)
     at_once = Warehouse(lake, manifest, "at_once")
     at_once.build(full=True, tested=False)
     assert differences(stepwise, at_once) == {}

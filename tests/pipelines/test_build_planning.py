@@ -39,6 +39,7 @@ def test_new_files_and_changed_exports_are_built_incrementally() -> None:
     [
         ({"project": "other"}, "dbt project"),
         ({"rate_book": "other"}, "rate book"),
+        ({"exports": BASE.exports | {"reattributions": "other"}}, "moved between projects"),
         ({"models": {"xai/grok": "grok-4"}}, "priced as another"),
         ({"time_zones": {"w": "Asia/Tokyo"}}, "workspace's time zone"),
     ],

@@ -117,7 +117,7 @@ def test_incremental_builds_equal_a_full_one(story: Story) -> None:
 def test_money_is_in_integers(story: Story) -> None:
     kinds = story.ask(
         "select distinct table_name, column_name, data_type from duckdb_columns()"
-        " where column_name like '%cost_%' and database_name = 'marts'"
+        " where column_name like '%cost_%' and column_name not like 'cost_centre%' and database_name = 'marts'"
     )
     # Sums are stored as narrow as they fit; either way they are whole numbers.
     assert {kind for _, _, kind in kinds} <= {"BIGINT", "HUGEINT"}

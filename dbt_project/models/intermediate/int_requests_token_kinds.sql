@@ -2,7 +2,7 @@
 
 with
 
-requests as (select * from {{ ref('stg_requests') }}),
+requests as (select * from {{ ref('int_requests_attributed') }}),
 
 conventions as (select * from {{ ref('provider_token_conventions') }}),
 

@@ -8,6 +8,8 @@ final as (
         project,
         display_name,
         client_name,
+        cost_centre,
+        cost_centre_name,
         cast(first_seen_at as timestamp) as first_seen_at,
         cast(withheld_since as timestamp) as withheld_since,
         withheld_reason,

@@ -1,7 +1,8 @@
-"""Projects: appearing at first sight, being archived and restored, and the plan's ceiling.
+"""Projects appearing at first sight, being archived and restored, and the plan's ceiling.
 
-Belongs here: which rows of which project are withheld, and every change of that. Does not belong here: the plan table
-(`api.plans`), landing rows (`api.ingest`), or the roll-ups that follow `visibility_version` (`dbt_project`).
+Belongs here: which rows of which project are withheld, and every change of that. Does not belong here: names and
+prices (`settings`), the plan table (`api.plans`), landing rows (`api.ingest`), or the roll-ups that follow
+`visibility_version` (`dbt_project`).
 
 A project past the plan's ceiling, or archived, goes on landing rows; they are withheld from dashboards and come back
 when the plan is raised, a place becomes free, or the project is restored. A lower plan hides nothing that was shown
@@ -116,7 +117,7 @@ def restore_project(session: Session, workspace_id: str, slug: str, *, actor: Ac
     plan = lock_workspace(session, workspace_id)
     project = _project(session, workspace_id, slug)
     if project.archived_at_us is not None:
-        if free_project_slots(plan, _shown(session, workspace_id)) == 0:
+        if free_project_slots(plan, shown_projects(session, workspace_id)) == 0:
             raise conflict("plan_project_ceiling", "The plan's project ceiling is reached; archive one or upgrade.")
         project.archived_at_us = None
         project.over_ceiling = False
@@ -186,7 +187,7 @@ def _create(
 ) -> dict[str, WithheldReason | None]:
     if not slugs:
         return {}
-    free = free_project_slots(plan, _shown(connection, workspace_id))
+    free = free_project_slots(plan, shown_projects(connection, workspace_id))
     over = {slug: free is not None and index >= free for index, slug in enumerate(slugs)}
     rows = [
         {
@@ -213,7 +214,8 @@ def _create(
     return {slug: WithheldReason.CEILING if over[slug] else None for slug in slugs}
 
 
-def _shown(connection: Connection | Session, workspace_id: str) -> int:
+def shown_projects(connection: Connection | Session, workspace_id: str) -> int:
+    """Return how many projects take one of the plan's places: those neither archived nor over its ceiling."""
     query = (
         select(func.count())
         .select_from(_projects)
@@ -227,7 +229,7 @@ def _shown(connection: Connection | Session, workspace_id: str) -> int:
 
 
 def _release(session: Session, workspace_id: str, plan: Plan, *, actor: Actor, at: datetime) -> int:
-    free = free_project_slots(plan, _shown(session, workspace_id))
+    free = free_project_slots(plan, shown_projects(session, workspace_id))
     waiting = select(Project).where(Project.workspace_id == workspace_id, Project.over_ceiling.is_(True))
     if free is not None:  # an archived project takes no place, so it waits for none
         waiting = waiting.where(Project.archived_at_us.is_(None))

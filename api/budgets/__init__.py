@@ -1,0 +1,1 @@
+"""Budgets: what a workspace, a project or a cost centre may spend in a month."""

@@ -1,0 +1,1 @@
+"""Cost centres: the business units that projects are grouped into."""
