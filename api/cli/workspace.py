@@ -8,18 +8,32 @@ from __future__ import annotations
 import click
 
 from api.audit import OPERATOR
+from api.budgets.budgets import WHOLE_WORKSPACE, BudgetOf, BudgetScope, remove_budget, set_budget
 from api.cli.console import home_option, print_answer, workspace_option
 from api.cli.database import changing
+from api.cli.plan import plan_command
+from api.cli.workspace_ends import (
+    delete_command,
+    export_command,
+    list_command,
+    purge_command,
+    undelete_command,
+)
+from api.currencies import amount_of
+from api.dashboards.money import usd_from_millicents
 from api.db.models import Plan
-from api.projects import set_plan
-from api.workspaces import create_workspace, find_workspace, millicents_of, set_budget, set_retention
+from api.workspaces import create_workspace, find_workspace, set_retention
 
 _PLANS = click.Choice([plan.value for plan in Plan])
 
 
 @click.group("workspace")
 def workspace_group() -> None:
-    """Create workspaces; set budget, plan and retention."""
+    """Create, list and end workspaces; set budget, plan and retention."""
+
+
+for _command in (list_command, plan_command, export_command, delete_command, undelete_command, purge_command):
+    workspace_group.add_command(_command)
 
 
 @workspace_group.command("create")
@@ -47,43 +61,51 @@ def create(home_folder: str | None, name: str, owner: str, plan: str, time_zone:
 
 
 @workspace_group.command("budget")
-@click.option("--monthly-usd", required=True, metavar="USD", help="Dollars per month, such as 123.45.")
+@click.option("--monthly-usd", metavar="USD", help="Dollars per month, such as 123.45.")
+@click.option("--project", metavar="SLUG", help="For this project.")
+@click.option("--cost-centre", metavar="SLUG", help="For this cost centre.")
+@click.option("--alert", "alerts", type=int, multiple=True, metavar="PERCENT", help="Tell at so much; can be repeated.")
+@click.option("--remove", is_flag=True, help="Remove the budget.")
 @workspace_option
 @home_option
-def budget(home_folder: str | None, workspace_slug: str, monthly_usd: str) -> None:
-    r"""Set the workspace's budget per month.
+def budget(
+    *,
+    home_folder: str | None,
+    workspace_slug: str,
+    monthly_usd: str | None,
+    project: str | None,
+    cost_centre: str | None,
+    alerts: tuple[int, ...],
+    remove: bool,
+) -> None:
+    r"""Set or remove a budget per month: the workspace's, or a project's or cost centre's.
 
-    Prints {"workspace_id", "monthly_usd"}.
+    Prints {"workspace_id", "scope", "slug", "monthly_usd"}.
 
     \b
-    Example:
+    Examples:
       halton-cloud workspace budget --workspace acme-co --monthly-usd 1500
+      halton-cloud workspace budget --workspace acme-co --project acme-api --monthly-usd 200 --alert 80 --alert 100
+      halton-cloud workspace budget --workspace acme-co --cost-centre client-work --remove
     """
-    millicents = millicents_of(monthly_usd)
-    with changing(home_folder) as (session, now):
-        workspace = find_workspace(session, workspace_slug)
-        set_budget(session, workspace.id, millicents, actor=OPERATOR, at=now)
-        workspace_id = workspace.id
-    print_answer({"workspace_id": workspace_id, "monthly_usd": f"{millicents // 100_000}.{millicents % 100_000:05}"})
-
-
-@workspace_group.command("plan")
-@click.option("--plan", required=True, type=_PLANS, help="The plan from now on.")
-@workspace_option
-@home_option
-def plan(home_folder: str | None, workspace_slug: str, plan: str) -> None:
-    r"""Change the plan; projects withheld by a lower ceiling come back.
-
-    Prints {"workspace_id", "plan", "projects_released"}.
-
-    \b
-    Example:
-      halton-cloud workspace plan --workspace acme-co --plan team
-    """
+    if remove == (monthly_usd is not None):
+        raise click.UsageError("Give either --monthly-usd USD or --remove.")
+    if project is not None and cost_centre is not None:
+        raise click.UsageError("Give --project or --cost-centre, not both.")
+    of = WHOLE_WORKSPACE
+    if project is not None:
+        of = BudgetOf(BudgetScope.PROJECT, project)
+    elif cost_centre is not None:
+        of = BudgetOf(BudgetScope.COST_CENTRE, cost_centre)
+    millicents = None if monthly_usd is None else amount_of(monthly_usd)
     with changing(home_folder) as (session, now):
         workspace_id = find_workspace(session, workspace_slug).id
-        released = set_plan(session, workspace_id, Plan(plan), actor=OPERATOR, at=now)
-    print_answer({"workspace_id": workspace_id, "plan": plan, "projects_released": released})
+        if millicents is None:
+            remove_budget(session, workspace_id, of, actor=OPERATOR, at=now)
+        else:
+            set_budget(session, workspace_id, millicents, of=of, alert_percents=alerts, actor=OPERATOR, at=now)
+    shown = None if millicents is None else usd_from_millicents(millicents)
+    print_answer({"workspace_id": workspace_id, "scope": of.scope.value, "slug": of.slug, "monthly_usd": shown})
 
 
 @workspace_group.command("retention")

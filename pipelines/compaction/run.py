@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from time import sleep
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import IntegrityError
 
 from pipelines.compaction.content import ContentError, read_members
 from pipelines.compaction.merge import DamagedFilesError, MergeFile, check_digests
@@ -21,6 +22,7 @@ from pipelines.compaction.published import PublishedState, published_state
 from pipelines.compaction.record import OvertakenError, record_merge
 from pipelines.compaction.sweep import Swept, sweep
 from pipelines.lake.clock import Clock
+from pipelines.lake.ledger import landed_files
 from pipelines.lake.paths import Home
 from pipelines.retention import drop_expired
 from pipelines.sliced_work import BETWEEN_SLICES_SECONDS, go_on
@@ -181,7 +183,12 @@ def _compact_group(
             return
         try:
             yield from _merge(home, engine, clock, group, chosen, result)
-        except DamagedFilesError as fault:
+        except (DamagedFilesError, OSError, IntegrityError) as fault:
+            if _is_purged(engine, group):
+                _log.info("received %s: the files' workspace was purged meanwhile", group.received_day)
+                return
+            if not isinstance(fault, DamagedFilesError):
+                raise
             result.damaged += fault.faults
             result.damaged_groups.append(group)
             for sentence in fault.faults:
@@ -195,6 +202,13 @@ def _compact_group(
             f"workspace {group.workspace_id}, received {group.received_day}: {len(chosen)} files with {rows} rows"
             " became one"
         )
+
+
+def _is_purged(engine: Engine, group: Group) -> bool:
+    """Whether the ledger knows no file of the group any more: what went wrong with its files is no damage then."""
+    of_group = (landed_files.c.workspace_id == group.workspace_id) & (landed_files.c.received_day == group.received_day)
+    with engine.connect().execution_options(read_only=True) as connection:
+        return connection.execute(select(landed_files.c.file_seq).where(of_group).limit(1)).first() is None
 
 
 def _merge(

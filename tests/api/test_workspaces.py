@@ -1,4 +1,4 @@
-"""Creating workspaces: slugs, owners, refusals, budgets."""
+"""Creating workspaces: slugs, owners, refusals."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Engine, select
 
 from api.audit import OPERATOR
-from api.db.models import Budget, Membership, Plan, User, Workspace
+from api.db.models import Membership, Plan, User, Workspace
 from api.db.session import reading, transaction
 from api.errors import Refused
-from api.workspaces import RESERVED_SLUGS, create_workspace, find_workspace, millicents_of, set_budget, slug_of
+from api.workspaces import RESERVED_SLUGS, create_workspace, find_workspace, slug_of
 from pipelines.lake.clock import FixedClock
 from tests.api.conftest import Tenants
 from tests.conftest import on_sqlite
@@ -90,24 +90,3 @@ def test_a_workspace_is_found_by_its_slug_only_while_it_lives(engine: Engine, te
     for slug in ("acme-co", "absent"):
         with pytest.raises(Refused, match="No such workspace"), reading(engine) as session:
             find_workspace(session, slug)
-
-
-@pytest.mark.parametrize(
-    ("usd", "millicents"), [("0", 0), ("123.45", 12_345_000), ("0.00001", 1), ("1e3", 100_000_000)]
-)
-def test_dollars_become_exact_millicents(usd: str, millicents: int) -> None:
-    assert millicents_of(usd) == millicents
-
-
-@pytest.mark.parametrize("usd", ["", "x", "-1", "NaN", "Infinity", "0.000001", "1e99", "1000000000.01"])
-def test_what_is_no_amount_is_refused(usd: str) -> None:
-    with pytest.raises(Refused):
-        millicents_of(usd)
-
-
-def test_setting_a_budget_again_replaces_it(engine: Engine, workspace_id: str, clock: FixedClock) -> None:
-    for amount in (100, 250):
-        with transaction(engine) as session:
-            set_budget(session, workspace_id, amount, actor=OPERATOR, at=clock.now())
-    with reading(engine) as session:
-        assert session.scalars(select(Budget.monthly_millicents)).all() == [250]

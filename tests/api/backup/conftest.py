@@ -12,9 +12,9 @@ from starlette.testclient import TestClient
 
 from api.audit import OPERATOR
 from api.backup.folder import BackupFolder
+from api.budgets.budgets import set_budget
 from api.db.session import transaction
 from api.projects import archive_project
-from api.workspaces import set_budget
 from pipelines.lake.clock import FixedClock
 from pipelines.lake.paths import Home
 from tests.api.backup.places import InUse, Place, upload

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import inspect, text
@@ -121,8 +122,19 @@ def test_a_backup_of_an_older_schema_is_upgraded(
     with place.engine.connect() as connection:
         assert connection.execute(text("select version_num from alembic_version")).scalar_one() == NEWEST_REVISION
     after = place.rows()
-    assert {name: len(rows) for name, rows in after.items()} == {name: len(rows) for name, rows in before.items()}
-    assert after["landed_batches"] == before["landed_batches"]
+    assert {name for name, rows in before.items() if rows} - set(columns), "newer tables had rows to leave out"
+    for name, rows in after.items():
+        if name not in columns:
+            # What older tables say of the machines behind tokens is written down by the upgrade.
+            assert rows == (before[name] if name == "device_instances" else []), name
+            continue
+        known = columns[name] | ({"instance"} if name == "sync_tokens" else set())
+        assert [_of(row, known) for row in rows] == [_of(row, known) for row in before[name]], name
+        assert all(value is None for row in rows for value in _of(row, row.keys() - known).values()), name
+
+
+def _of(row: dict[str, Any], columns: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name in columns}
 
 
 @on_sqlite
