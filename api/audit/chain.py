@@ -1,11 +1,11 @@
-"""The audit log: who did what to which thing, hash-chained per workspace.
+"""The chain of a workspace's audit events: writing its links and verifying them.
 
-Belongs here: the grammar of events, writing them inside the caller's transaction, and verifying a chain. Does not
-belong here: deciding whether something may be done, or showing the log.
+Belongs here: appending events inside the caller's transaction, and recomputing a chain. Does not belong here: deciding
+whether something may be done, the grammar (`events`), signing a chain's head (`digests`).
 
 Each event's hash covers its fields, its position and the hash before it; the workspace row holds the chain's length
 and head. An edit, a reorder, an insertion or a cut (the newest events included) therefore shows in `verify_chain`.
-Whoever can rewrite the whole database can also recompute the chain: compare the head with one saved elsewhere.
+Whoever can rewrite the whole database can also recompute the chain: what shows that is a digest saved elsewhere.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from uuid import uuid4
 
 from sqlalchemy import Connection, RowMapping, Table, insert, select, update
 from sqlalchemy.orm import Session
 
+from api.audit.events import Actor, AuditEvent, Detail, Happening, Resource
 from api.db.models import GENESIS_HASH, AuditRecord, Workspace
 from pipelines.lake.clock import to_micros
 
@@ -29,71 +29,6 @@ _events: Table = AuditRecord.metadata.tables["audit_events"]
 
 Executor = Session | Connection
 """What events are written through: an ORM session, or the Core connection of the ledger's transaction."""
-
-Detail = str | int | bool | None
-
-
-class AuditEvent(StrEnum):
-    """Everything that is recorded, as `noun.past_tense`."""
-
-    WORKSPACE_CREATED = "workspace.created"
-    WORKSPACE_PLAN_CHANGED = "workspace.plan_changed"
-    WORKSPACE_BUDGET_SET = "workspace.budget_set"
-    WORKSPACE_RETENTION_SET = "workspace.retention_set"
-    MEMBER_ADDED = "member.added"
-    PAIRING_APPROVED = "pairing.approved"
-    PAIRING_DENIED = "pairing.denied"
-    DEVICE_PAIRED = "device.paired"
-    DEVICE_REPAIRED = "device.repaired"
-    DEVICE_REVOKED = "device.revoked"
-    DEVICE_DISCONNECTED = "device.disconnected"
-    TOKEN_ISSUED = "token.issued"  # noqa: S105 - an event name
-    API_KEY_CREATED = "api_key.created"
-    PROJECT_CREATED = "project.created"
-    PROJECT_ARCHIVED = "project.archived"
-    PROJECT_RESTORED = "project.restored"
-    PROJECT_RELEASED = "project.released"
-    RATE_SET = "rate.set"
-    RATE_WITHDRAWN = "rate.withdrawn"
-
-
-class ActorType(StrEnum):
-    """Kinds of actors."""
-
-    USER = "user"
-    DEVICE = "device"
-    OPERATOR = "operator"
-    SYSTEM = "system"
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who did it: an e-mail address, a machine id, or a fixed name."""
-
-    type: ActorType
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """What it was done to."""
-
-    type: str
-    id: str
-
-
-OPERATOR = Actor(ActorType.OPERATOR, "operator")
-"""Whoever runs `halton-cloud` commands on the server."""
-SYSTEM = Actor(ActorType.SYSTEM, "server")
-
-
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """One event about to be recorded."""
-
-    event: AuditEvent
-    resource: Resource
-    details: Mapping[str, Detail] = field(default_factory=dict[str, Detail])
 
 
 def record_event(
@@ -117,9 +52,12 @@ def record_events(
 
     Raises:
         LookupError: there is no such workspace.
+        ValueError: a captured request is shown from the marts and never recorded.
     """
     if not happenings:
         return
+    if any(happening.event is AuditEvent.REQUEST_CAPTURED for happening in happenings):
+        raise ValueError("captured requests are not recorded: the log shows those of the marts")
     chain = executor.execute(
         select(_workspaces.c.audit_position, _workspaces.c.audit_head)
         .where(_workspaces.c.id == workspace_id)
