@@ -41,6 +41,7 @@ def cloud() -> None:
 @click.option("--no-browser", is_flag=True, help="Print the address but do not open a browser.")
 @click.option("--poll-interval-seconds", type=click.FloatRange(0.05, 60), default=2.0, show_default=True)
 @click.option("--timeout-seconds", type=click.FloatRange(0.1, 86_400), default=600.0, show_default=True)
+@click.option("--yes", "agreed", is_flag=True, help="Do not ask before this machine may send to the workspace.")
 @click.option("--force", is_flag=True, help="Pair again even when this machine is connected.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout; prompts go to stderr.")
 @click.pass_obj
@@ -52,10 +53,11 @@ def connect(
     timeout_seconds: float,
     *,
     no_browser: bool,
+    agreed: bool,
     force: bool,
     as_json: bool,
 ) -> None:
-    """Pair this machine: prints a code, waits until someone approves it in the browser."""
+    """Pair this machine: print a code, wait until someone approves it in the browser, ask before anything is sent."""
     with plain_failures():
         # Imported here, as in every command, so that --help stays instant.
         from daemon.cli.pairing import PairingRequest, pair  # noqa: PLC0415
@@ -63,7 +65,7 @@ def connect(
         from daemon.sync.client import CloudClient  # noqa: PLC0415
 
         version = installed_version()
-        screen = ConnectScreen(as_json=as_json, browser=not no_browser)
+        screen = ConnectScreen(as_json=as_json, browser=not no_browser, agreed=agreed)
         known = state.home.load()
         if known is not None and not force and _connected(known, base_url, version):
             screen.already(known)

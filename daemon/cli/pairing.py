@@ -12,7 +12,7 @@ from typing import Protocol
 
 from daemon.credentials import Credentials, MeterHome
 from daemon.sync.client import CloudClient
-from daemon.sync.errors import TokenRejected, Unavailable
+from daemon.sync.errors import CloudError, PairingEnded, TokenRejected, Unavailable
 from daemon.wire.pairing import PairingStart, PairingStarted, PairingState
 
 
@@ -21,6 +21,10 @@ class PairingScreen(Protocol):
 
     def code(self, started: PairingStarted) -> None:
         """Show the code to approve."""
+        ...
+
+    def confirmed(self, state: PairingState) -> bool:
+        """Return whether this machine's owner agrees to send to the workspace that let it in."""
         ...
 
     def paired(self, credentials: Credentials, state: PairingState) -> None:
@@ -51,9 +55,13 @@ class PairingRequest:
 def pair(client: CloudClient, home: MeterHome, request: PairingRequest, screen: PairingScreen) -> Credentials:
     """Pair this machine and store its credentials.
 
+    Whoever approved may have let the machine into a workspace its owner never meant: nothing is stored before the owner
+    has seen which one, and a token the owner does not want is made unusable.
+
     The first authenticated call comes after the credentials are on disk: until then the server hands the key out again.
 
     Raises:
+        PairingEnded: `declined`, besides the ends that the cloud knows.
         CloudError: no pairing came about; nothing is stored.
     """
     started = client.start_pairing(
@@ -69,6 +77,11 @@ def pair(client: CloudClient, home: MeterHome, request: PairingRequest, screen: 
     state = client.poll_until_approved(
         started, interval_seconds=request.interval_seconds, timeout_seconds=request.timeout_seconds
     )
+    if not screen.confirmed(state):
+        # Nobody but this process knows the token: if it cannot be revoked now, it is forgotten all the same.
+        with contextlib.suppress(CloudError):
+            client.disconnect()
+        raise PairingEnded("declined")
     credentials = Credentials(
         endpoint=client.base_url,
         api_key=state.api_key or "",

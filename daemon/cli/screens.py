@@ -19,9 +19,10 @@ from daemon.wire.pairing import PairingStarted, PairingState
 class ConnectScreen:
     """The screen of `cloud connect`: lines that start with a dot, or one JSON object at the end."""
 
-    def __init__(self, *, as_json: bool, browser: bool) -> None:
-        """With `as_json`, stdout carries nothing but the object; prompts go to stderr."""
+    def __init__(self, *, as_json: bool, browser: bool, agreed: bool) -> None:
+        """With `as_json`, stdout carries one object and prompts go to stderr; with `agreed`, nothing is asked."""
         self._as_json = as_json
+        self._agreed = agreed
         self._browser = browser and not as_json and sys.stdout.isatty()
 
     def asking(self, base_url: str) -> None:
@@ -39,9 +40,26 @@ class ConnectScreen:
         self._line(f"Or an operator runs: {_operator_command(started)}")
         self._line("Waiting for approval… (Ctrl-C to cancel)")
 
+    def confirmed(self, state: PairingState) -> bool:
+        """Ask whether usage may go to the workspace that let this machine in."""
+        if self._agreed:
+            return True
+        workspace = state.workspace_name or state.workspace_id or "(unnamed)"
+        self._line(f"Workspace: {workspace}")
+        self._line(f"Approved by: {state.approved_by or '(not said)'}")
+        try:
+            return click.confirm("● Send this machine's usage there?", default=True, err=self._as_json)
+        except click.Abort:
+            click.echo(err=self._as_json)
+            self._line("Nobody answered. Where nobody can, `--yes` agrees beforehand.")
+            return False
+
     def paired(self, credentials: Credentials, state: PairingState) -> None:
-        """Show the workspace and who approved."""
-        self._end(credentials, state.approved_by, already_connected=False)
+        """Say that it is done, with whatever was not shown yet."""
+        if self._agreed or self._as_json:
+            self._end(credentials, state.approved_by, already_connected=False)
+            return
+        self._line(f"Connected. Machine id: {credentials.machine_id or '(none)'}")
 
     def already(self, credentials: Credentials) -> None:
         """Say that there is nothing to do."""
@@ -74,6 +92,10 @@ class EventScreen:
         """Show the code to approve."""
         self.event("pairing", pairing_code=started.pairing_code, pairing_url=started.pairing_url)
         self._person(f"Pairing code: {started.pairing_code}   Approve with: {_operator_command(started)}")
+
+    def confirmed(self, state: PairingState) -> bool:
+        """Agree: what a simulated laptop sends is made up."""
+        return bool(state)
 
     def paired(self, credentials: Credentials, state: PairingState) -> None:
         """Show the workspace and who approved."""

@@ -8,7 +8,7 @@ Belongs here: the exceptions of `daemon.sync`. Does not belong here: the server'
     ├── TokenRejected      401: the token is dead; `code` says why; stop until a person pairs again
     ├── Forbidden          403: the workspace no longer lets this device in; stop until a person acts
     ├── Refused            any other 4xx: the server understood and said no
-    └── PairingEnded       the pairing was denied, expired, already consumed, or nobody approved in time
+    └── PairingEnded       the pairing was denied, declined here, expired, already consumed, or nobody approved in time
 
 Only `TokenRejected` and `Forbidden` end a sync; none of them ever means that rows were taken.
 """
@@ -88,7 +88,7 @@ class PairingEnded(CloudError):  # noqa: N818 - the name says what happened
     """No token came out of a pairing.
 
     Attributes:
-        status: `denied`, `expired`, `consumed` or `timed_out`.
+        status: `denied`, `declined` (by this machine's owner), `expired`, `consumed` or `timed_out`.
     """
 
     def __init__(self, status: str) -> None:

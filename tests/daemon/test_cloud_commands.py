@@ -21,12 +21,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MeterHome:
     return MeterHome(tmp_path / "meter")
 
 
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
+def run(*arguments: str, typed: str = "") -> Result:
+    return CliRunner().invoke(main, list(arguments), input=typed, catch_exceptions=False)
 
 
-def connect(cloud: Any, *more: str) -> Result:
-    return run("cloud", "connect", "--base-url", cloud.url, "--poll-interval-seconds", "0.05", *more)
+def connect(cloud: Any, *more: str, typed: str = "y\n") -> Result:
+    options = ("--base-url", cloud.url, "--poll-interval-seconds", "0.05")
+    return run("cloud", "connect", *options, *more, typed=typed)
 
 
 def test_connect_shows_the_code_the_workspace_and_who_approved(cloud: Any, home: MeterHome) -> None:
@@ -51,6 +52,26 @@ def test_connect_stores_credentials_that_only_the_owner_can_read(cloud: Any, hom
         "machine_id": "6f9d7c1e-0000-4000-8000-000000000002",
     }
     assert stat.S_IMODE(home.credentials_path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("typed", ["n\n", ""], ids=["refused", "nobody-there"])
+def test_a_workspace_its_owner_does_not_want_gets_nothing(cloud: Any, home: MeterHome, typed: str) -> None:
+    result = connect(cloud, typed=typed)
+    assert result.exit_code == 1
+    assert "Pairing ended: declined" in result.stderr
+    assert result.stdout.index("● Approved by: vk@acme.example") < result.stdout.index(
+        "Send this machine's usage there?"
+    )
+    assert home.load() is None
+    after = [one.path for one in cloud.seen if not one.path.startswith("/v1/pairing")]
+    assert after == ["/v1/daemon/disconnect"]
+
+
+def test_a_script_may_agree_beforehand(cloud: Any, home: MeterHome) -> None:
+    result = connect(cloud, "--yes", typed="")
+    assert result.exit_code == 0
+    assert "?" not in result.stdout.replace("/connect?", "")
+    assert home.load() is not None
 
 
 def test_the_key_is_used_only_once_it_is_on_disk(cloud: Any, home: MeterHome, kit: Any) -> None:
