@@ -2,11 +2,12 @@
 
 Belongs here: `create_app`. Does not belong here: processes and sockets (`api.server`), or anything a route does.
 
-No path redirects: daemons take an empty 3xx for success and would lose their rows.
+No path that machines call redirects: daemons take an empty 3xx for success and would lose their rows. Pages do.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -17,17 +18,22 @@ from sqlalchemy import Engine
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.audit.upkeep import DigestKeeper
+from api.background import Background
+from api.billing.prices import load_billing
 from api.dashboards.recent_answers import GivenAgain, RecentAnswers
-from api.dashboards.routes import router as dashboards
 from api.error_answers import install_error_answers
 from api.ingest.group import GroupCommitter
-from api.ingest.routes import router as ingest
 from api.ingest.senders import KnownSenders
 from api.openapi import install_openapi
-from api.pairing.routes import router as pairing
+from api.outbox.configuration import chosen_transport
+from api.outbox.queue import Seal
+from api.outbox.sender import Sender
 from api.rate_limits import RateLimits
-from api.server_routes import router as server
+from api.routes import all_routes
 from api.server_routes import server_version
+from api.sign_in.oidc.issuer import Issuer
+from api.sign_in.oidc.settings import oidc_settings
 from pipelines.lake.catalog import SnapshotReader
 from pipelines.lake.clock import Clock, SystemClock
 from pipelines.lake.database import open_database
@@ -49,7 +55,12 @@ DESCRIPTION: Final = (
 
 
 def create_app(
-    home: Home, *, engine: Engine | None = None, clock: Clock | None = None, rate_limits: RateLimits | None = None
+    home: Home,
+    *,
+    engine: Engine | None = None,
+    clock: Clock | None = None,
+    rate_limits: RateLimits | None = None,
+    sends_mail: bool = True,
 ) -> FastAPI:
     """Return the server as an ASGI application; the database must have been upgraded (`api.db.migrate`).
 
@@ -58,6 +69,13 @@ def create_app(
         engine: the app database; opened from `home` (and closed at the end) when not given.
         clock: the machine's clock when not given.
         rate_limits: the standard ones when not given.
+        sends_mail: whether this process sends the e-mails that are queued, and starts exports and purges that are due;
+            False leaves that to others.
+
+    Raises:
+        BillingFileError: the home's billing.toml cannot be used.
+        MailSettingsError: the environment asks for a way of sending e-mails that is not usable.
+        OidcSettingsError: it names an issuer that cannot be used.
     """
     clock = clock or SystemClock()
     app = FastAPI(
@@ -74,14 +92,23 @@ def create_app(
     app.state.owns_engine = engine is None
     app.state.clock = clock
     app.state.rate_limits = rate_limits or RateLimits.standard(clock)
+    issuer = oidc_settings(os.environ)
+    app.state.oidc = None if issuer is None else Issuer(issuer, clock)
+    app.state.mail_seal = Seal(home)
+    app.state.mail_sender = None
+    if sends_mail:
+        transport = chosen_transport(os.environ, home)
+        app.state.mail_sender = Sender(app.state.engine, app.state.mail_seal, transport, clock)
+    app.state.background = Background(home, app.state.engine, clock) if sends_mail else None
+    app.state.digest_keeper = DigestKeeper(home, app.state.engine, clock)
+    app.state.billing = load_billing(home)
     app.state.snapshots = SnapshotReader(home)
-    app.state.senders = KnownSenders(app.state.engine)
+    app.state.senders = KnownSenders(app.state.engine, clock)
     app.state.recent_answers = RecentAnswers(home, app.state.engine, clock)
     app.add_middleware(GivenAgain, recent=app.state.recent_answers)
     app.add_middleware(_SecurityHeaders)
     install_error_answers(app)
-    for router in (server, pairing, ingest, dashboards):  # dashboards last: their paths begin with any slug
-        app.include_router(router)
+    app.router.routes.extend(all_routes())
     app.router.redirect_slashes = False
     install_openapi(app)
     return app
@@ -91,13 +118,25 @@ def create_app(
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     state = app.state
     state.committer = committer = GroupCommitter(state.home, state.engine, state.clock)
+    if state.mail_sender is not None:
+        state.mail_sender.start()
+    state.digest_keeper.start()
+    if state.background is not None:
+        state.background.start()
     try:
         yield
     finally:
+        if state.background is not None:
+            await run_in_threadpool(state.background.stop)
+        await run_in_threadpool(state.digest_keeper.stop)
+        if state.mail_sender is not None:
+            await run_in_threadpool(state.mail_sender.stop)
         await run_in_threadpool(committer.close)
         await run_in_threadpool(state.snapshots.close)
         state.recent_answers.close()
         state.senders.close()
+        if state.oidc is not None:
+            await run_in_threadpool(state.oidc.close)
         if state.owns_engine:
             await run_in_threadpool(state.engine.dispose)
 

@@ -6,7 +6,7 @@ Does not belong here: anything that is summed (`queries`), and any change.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
@@ -16,6 +16,7 @@ from sqlalchemy import Engine, Row, Select, String, bindparam, func, select
 from api.db.models import Budget, Device, Project, Workspace
 from api.db.session import reading
 from api.devices import REVOCATION_SHOWN_FOR, DeviceState, SyncBanner, device_state, sync_banner
+from api.pairing.instances import live_instances
 from pipelines.lake.clock import to_micros
 from pipelines.lake.ledger import compacted_files, landed_files, stored_files, stored_path
 
@@ -117,6 +118,13 @@ def standing(engine: Engine, workspace_id: str, built_file_seq: int, now: dateti
 def devices(engine: Engine, workspace_id: str) -> Sequence[Device]:
     """Return the workspace's devices, revoked ones included, in the order they were paired; to be read only."""
     return cast("Sequence[Device]", _rows(engine, _DEVICES, workspace_id))
+
+
+def instances(engine: Engine, workspace_id: str) -> Mapping[str, int]:
+    """Return how many machines are at work behind each device's identity; a device without a live token is absent."""
+    with engine.connect().execution_options(read_only=True) as connection:
+        found = live_instances(connection, workspace_id)
+    return {device_id: len(machines) for device_id, machines in found.items()}
 
 
 def device_name(device: Device) -> str:

@@ -84,6 +84,7 @@ def _shown(view: View, device: Device, sums: Money, spent: int) -> DeviceShown:
         platform=device.platform,
         daemon_version=device.daemon_version,
         state=device_state(device, view.now).value,
+        instances=view.instances.get(device.id, 0),
         paired_at=iso_utc(from_micros(device.paired_at_us)),
         revoked_at=_instant(device.revoked_at_us),
         last_seen_at=_instant(device.last_seen_at_us),

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Query, Request
 from pydantic import WithJsonSchema
 
-from api.auth import ReadWorkspace
+from api.access.callers import ReadWorkspace
 from api.dashboards.cursor import parse_cursor
 from api.dashboards.filters import VALUES_MAX, FilterError, Filters, parse_filters
 from api.dashboards.periods import RangeName

@@ -34,8 +34,8 @@ from api.dashboards.shown import answer_fields, cost_per_request, listed_days, r
 from api.dashboards.view import View
 from api.db.models import Project
 from api.errors import not_found
-from pipelines.lake.catalog import NO_PROJECT
 from pipelines.lake.clock import from_micros, iso_utc
+from pipelines.lake.row_lookup import NO_PROJECT
 
 RECENT_REQUESTS: Final = 100
 WEEK: Final = 7 * DAY

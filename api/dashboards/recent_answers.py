@@ -3,10 +3,10 @@
 Belongs here: telling that nothing can have changed since, and answering without routing, key look-up or snapshot. Does
 not belong here: making answers and their entity tags (`serving`).
 
-An answer is given again to the same key, path and query for a second, and only while neither the app database nor
-`CURRENT` has changed: whoever revokes a key, renames a project or publishes a build is never answered from here. What
-moves with the clock alone (the sync banner, the stale mark) is at most two seconds late. SQLite tells exactly whether
-anybody committed; on PostgreSQL, which does not, nothing is given again.
+An answer is given again to the same key or browser, path and query for a second, and only while neither the app
+database nor `CURRENT` has changed: whoever revokes a key, removes a member, renames a project or publishes a build is
+never answered from here. What moves with the clock alone (the sync banner, the stale mark) is at most two seconds late.
+SQLite tells exactly whether anybody committed; on PostgreSQL, which does not, nothing is given again.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ ANSWERS_MAX: Final = 1_024
 _OK: Final = 200
 _NOT_MODIFIED: Final = 304
 
-Key = tuple[str, bytes, bytes]
-"""Path, query string and `Authorization`, as they came."""
+Key = tuple[str, bytes, bytes, bytes]
+"""Path, query string and both credentials, `Authorization` and `Cookie`, as they came."""
 Mark = tuple[int, int, int]
 """What differs after any commit to the app database and after any publication."""
 
@@ -135,7 +135,14 @@ class GivenAgain:
 
 
 def _key(scope: Scope) -> Key:
-    return scope["path"], scope["query_string"], _header(scope, b"authorization") or b""
+    # All lines of a header: whoever reads cookies reads them all, and so may know a caller by the second.
+    authorization = cookies = b""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            authorization += value + b"\n"
+        elif name == b"cookie":
+            cookies += value + b"\n"
+    return scope["path"], scope["query_string"], authorization, cookies
 
 
 def _header(scope: Scope, name: bytes) -> bytes | None:

@@ -57,7 +57,7 @@ class Page:
 
 def request_page(view: View, page: Page) -> RequestsAnswer:
     """Return one page of the period's requests, newest first."""
-    found = _rows(view, page, page.limit + 1)
+    found = page_rows(view, page, page.limit + 1)
     rows = found[: page.limit]
     last = rows[-1] if len(found) > page.limit else None
     cursor = encode_cursor(Position(last.requested_at, last.request_id)) if last else None
@@ -76,7 +76,7 @@ def request_page(view: View, page: Page) -> RequestsAnswer:
 def newest(view: View, limit: int) -> list[RequestShown]:
     """Return the period's newest requests."""
     names = view.device_names
-    return [shown(view, row, names) for row in _rows(view, Page(limit), limit)]
+    return [shown(view, row, names) for row in page_rows(view, Page(limit), limit)]
 
 
 def shown(view: View, row: RequestRow, device_name_of: Mapping[str, str]) -> RequestShown:
@@ -121,7 +121,8 @@ def day_bounds(view: View) -> list[tuple[Bounds, int]]:
     return [((day_start(day, zone), day_start(day + DAY, zone)), count) for day, count in days]
 
 
-def _rows(view: View, page: Page, wanted: int) -> list[RequestRow]:
+def page_rows(view: View, page: Page, wanted: int) -> list[RequestRow]:
+    """Return the first `wanted` requests of a page, newest first."""
     if page.search is None and not view.filters.narrows:
         span = view.period.current
         bounds = span.starts_at, span.ends_at

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.auth import ReadWorkspace
+from api.access.callers import ReadWorkspace
 from api.dashboards.control import device_name
 from api.dashboards.devices import device_list, filter_values
 from api.dashboards.filters import Filters
@@ -190,10 +190,14 @@ def get_devices(call: RailCall) -> Response:
     """Paired devices with their state, last sync and share of the spend."""
 
     def observed(view: View) -> Hashable:
-        return tuple(
-            (device.id, device_name(device), device.daemon_version, device.last_seen_at_us, device.last_batch_at_us)
-            for device in view.devices
-        ), view.sync
+        return (
+            tuple(
+                (device.id, device_name(device), device.daemon_version, device.last_seen_at_us, device.last_batch_at_us)
+                for device in view.devices
+            ),
+            view.sync,
+            tuple(sorted(view.instances.items())),
+        )
 
     return answer(call, "devices", device_list, observed)
 

@@ -21,7 +21,7 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from starlette.responses import StreamingResponse
 
-from api.auth import AuthenticatedWorkspace
+from api.access.callers import Caller
 from api.dashboards.cache import AnswerCache
 from api.dashboards.control import standing
 from api.dashboards.filters import Filters
@@ -34,7 +34,7 @@ from api.dashboards.recent_answers import RecentAnswers
 from api.dashboards.view import View
 from pipelines.lake.catalog import Snapshot
 
-HEADERS: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+HEADERS: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
 NOT_MODIFIED: Final = 304
 _STATE: Final = "dashboard_serving"
 _creation = Lock()
@@ -64,7 +64,7 @@ class Call:
     """
 
     request: Request
-    reader: AuthenticatedWorkspace
+    reader: Caller
     filters: Filters
 
     def on_project(self, slug: str) -> Call:
@@ -88,7 +88,7 @@ def answer(
     """
     recent: RecentAnswers = call.request.app.state.recent_answers
     mark = recent.mark()
-    with _view(call) as view:
+    with viewing(call) as view:
         key = (_key(view), route, depends_on(view) if depends_on else None)
         cached = _serving(call.request.app).cache.get(key, lambda: msgspec.json.encode(build(view)))
     headers = {**HEADERS, "ETag": cached.etag}
@@ -102,7 +102,7 @@ def streamed(
     call: Call, route: Hashable, chunks: Callable[[View], Iterable[bytes]], *, media_type: str, file_name: str
 ) -> Response:
     """Return an answer that is streamed and not kept; its entity tag is a digest of all it depends on."""
-    lease = _view(call)
+    lease = viewing(call)
     view = lease.__enter__()
     try:
         tag = hashlib.sha256(repr((_key(view), route)).encode("utf-8", errors="replace")).hexdigest()[:32]
@@ -129,7 +129,8 @@ def streamed(
 
 
 @contextmanager
-def _view(call: Call) -> Generator[View]:
+def viewing(call: Call) -> Generator[View]:
+    """Give a view on the current snapshot, held until the block ends; pages show several builders' answers of one."""
     state = call.request.app.state
     snapshot: Snapshot | None = state.snapshots.current()
     try:

@@ -104,6 +104,7 @@ def _request(view: View, row: Mapping[str, Any], known: Mapping[str, Device]) ->
     names = {device_id: device_name(device) for device_id, device in known.items()}
     return TracedRequest(
         **shown_fields(view, request_queries.row_of(row), names),
+        project_as_logged=row["project_as_logged"],
         recorded_at=shown_instant(row["recorded_at"]),
         fx_rate=row["fx_rate"],
         source_workdir=row["source_workdir"],

@@ -6,7 +6,7 @@ and what a single view shows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 from sqlalchemy import Engine
 
-from api.auth import AuthenticatedWorkspace
-from api.dashboards.control import Standing, Sync, device_name, devices, sync
+from api.access.callers import Caller
+from api.dashboards.control import Standing, Sync, device_name, devices, instances, sync
 from api.dashboards.filters import Filters
 from api.dashboards.measures import Measures, Money
 from api.dashboards.periods import Period, Span
@@ -42,7 +42,7 @@ class View:
         standing: what may change an answer without a new build.
     """
 
-    reader: AuthenticatedWorkspace
+    reader: Caller
     engine: Engine
     marts: Marts
     time_zone: str
@@ -71,6 +71,11 @@ class View:
     def devices(self) -> Sequence[Device]:
         """The workspace's devices, as the app database has them now."""
         return devices(self.engine, self.workspace_id)
+
+    @cached_property
+    def instances(self) -> Mapping[str, int]:
+        """How many machines are at work behind each device's identity."""
+        return instances(self.engine, self.workspace_id)
 
     @property
     def device_names(self) -> dict[str, str]:

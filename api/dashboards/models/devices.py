@@ -22,6 +22,10 @@ class DeviceShown(Spend, kw_only=True, frozen=True):
     platform: str
     daemon_version: str
     state: Annotated[str, Meta(description="ACTIVE, DEGRADED, PAUSED or NOT-CONFIGURED.")]
+    instances: Annotated[
+        int,
+        Meta(description="Machines at work under this identity; 2 when a machine.json was copied, 0 when none may."),
+    ]
     paired_at: Instant
     revoked_at: Instant | None
     last_seen_at: Instant | None

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 DEVICE: Final = "7f1c0f0e-3b1e-4e1c-9a51-0a4f2b6d9c11"
 _REQUEST: Final = "0f9d3c56-58a7-4a54-8f0e-5a3f6b1c2d4e"
-_RAIL: Final = "range=custom&from=2026-03-08&to=2026-03-08"
+RAIL: Final = "range=custom&from=2026-03-08&to=2026-03-08"
 
-_SPEND: Final[dict[str, Any]] = {
+SPEND: Final[dict[str, Any]] = {
     "cost_usd": "12.34567",
     "subscription_imputed_usd": "0.00000",
     "imported_usd": "0.00000",
@@ -35,7 +35,7 @@ STAMP: Final[dict[str, Any]] = {
     "time_zone": "America/New_York",
     "currency": "USD",
 }
-_ANSWER: Final[dict[str, Any]] = {
+ANSWER: Final[dict[str, Any]] = {
     **STAMP,
     "period": {
         "first_day": "2026-03-08",
@@ -51,10 +51,10 @@ _ANSWER: Final[dict[str, Any]] = {
         "model": [],
         "project": [],
         "device": [],
-        "query_string": _RAIL,
+        "query_string": RAIL,
     },
     "totals": {
-        **_SPEND,
+        **SPEND,
         "unrated_requests": 1,
         "error_requests": 2,
         "cost_priced_usd": "12.345120000000",
@@ -109,17 +109,17 @@ ROW: Final[dict[str, Any]] = {
     "path": f"/acme-co/traces/{_REQUEST}",
 }
 _POINT: Final[dict[str, Any]] = {
-    **_SPEND,
+    **SPEND,
     "cost_per_request_usd": "0.30111390",
 }
 _DAYS: Final[dict[str, Any]] = {**_POINT, "first_day": "2026-03-08", "last_day": "2026-03-08"}
 
 OVERVIEW: Final[dict[str, Any]] = {
-    **_ANSWER,
+    **ANSWER,
     "headline": {
-        "today": {**_SPEND, "from": "2026-03-09", "to": "2026-03-09"},
-        "this_month": {**_SPEND, "from": "2026-03-01", "to": "2026-03-31"},
-        "last_month": {**_SPEND, "from": "2026-02-01", "to": "2026-02-28"},
+        "today": {**SPEND, "from": "2026-03-09", "to": "2026-03-09"},
+        "this_month": {**SPEND, "from": "2026-03-01", "to": "2026-03-31"},
+        "last_month": {**SPEND, "from": "2026-02-01", "to": "2026-02-28"},
     },
     "budget": {
         "monthly_budget_usd": "300.00000",
@@ -153,31 +153,31 @@ OVERVIEW: Final[dict[str, Any]] = {
     },
     "top_projects": [
         {
-            **_SPEND,
+            **SPEND,
             "project": "batch-summariser",
             "display_name": "Batch summariser",
             "share_percent": "100.00",
-            "path": f"/acme-co/projects/batch-summariser?{_RAIL}",
+            "path": f"/acme-co/projects/batch-summariser?{RAIL}",
         }
     ],
     "top_models": [
         {
-            **_SPEND,
+            **SPEND,
             "provider": "anthropic",
             "model": "claude-sonnet-4-5",
             "display_name": "Claude Sonnet 4.5",
             "share_percent": "100.00",
-            "path": f"/acme-co/requests?{_RAIL}&provider=anthropic&model=claude-sonnet-4-5",
+            "path": f"/acme-co/requests?{RAIL}&provider=anthropic&model=claude-sonnet-4-5",
         }
     ],
     "sync": _SYNC,
 }
 
 PROJECTS: Final[dict[str, Any]] = {
-    **_ANSWER,
+    **ANSWER,
     "projects": [
         {
-            **_SPEND,
+            **SPEND,
             "project": "batch-summariser",
             "display_name": "Batch summariser",
             "client_name": "Globex",
@@ -188,17 +188,17 @@ PROJECTS: Final[dict[str, Any]] = {
             "change_percent": "12.23",
             "share_percent": "100.00",
             "last_active_day": "2026-03-09",
-            "path": f"/acme-co/projects/batch-summariser?{_RAIL}",
+            "path": f"/acme-co/projects/batch-summariser?{RAIL}",
         }
     ],
 }
 
 PROJECT: Final[dict[str, Any]] = {
-    **_ANSWER,
+    **ANSWER,
     "filters": {
-        **_ANSWER["filters"],
+        **ANSWER["filters"],
         "project": ["batch-summariser"],
-        "query_string": f"{_RAIL}&project=batch-summariser",
+        "query_string": f"{RAIL}&project=batch-summariser",
     },
     "project": {
         "project": "batch-summariser",
@@ -217,7 +217,7 @@ PROJECT: Final[dict[str, Any]] = {
     },
     "by_device": [
         {
-            **_SPEND,
+            **SPEND,
             "device_id": DEVICE,
             "name": "ada-laptop",
             "share_percent": "100.00",
@@ -229,7 +229,7 @@ PROJECT: Final[dict[str, Any]] = {
     ],
     "by_model": [
         {
-            **_SPEND,
+            **SPEND,
             "provider": "anthropic",
             "model": "claude-sonnet-4-5",
             "display_name": "Claude Sonnet 4.5",
@@ -242,28 +242,29 @@ PROJECT: Final[dict[str, Any]] = {
 }
 
 REQUESTS: Final[dict[str, Any]] = {
-    **_ANSWER,
+    **ANSWER,
     "requests": [ROW],
     "limit": 1,
     "search": None,
     "next_cursor": "cjE6MTc3Mjk3ODU4NzQxMjAwMDowZjlkM2M1NjU4YTc0YTU0OGYwZTVhM2Y2YjFjMmQ0ZQ",
-    "next_path": f"/acme-co/requests?{_RAIL}"
+    "next_path": f"/acme-co/requests?{RAIL}"
     "&cursor=cjE6MTc3Mjk3ODU4NzQxMjAwMDowZjlkM2M1NjU4YTc0YTU0OGYwZTVhM2Y2YjFjMmQ0ZQ&limit=1",
-    "csv_path": f"/acme-co/requests.csv?{_RAIL}",
+    "csv_path": f"/acme-co/requests.csv?{RAIL}",
 }
 
 DEVICES: Final[dict[str, Any]] = {
-    **_ANSWER,
+    **ANSWER,
     "sync": _SYNC,
     "devices": [
         {
-            **_SPEND,
+            **SPEND,
             "device_id": DEVICE,
             "name": "ada-laptop",
             "hostname": "ada-laptop",
             "platform": "Linux",
             "daemon_version": "0.6.4",
             "state": "ACTIVE",
+            "instances": 1,
             "paired_at": "2026-01-05T09:00:00Z",
             "revoked_at": None,
             "last_seen_at": "2026-03-09T06:14:41.120000Z",
@@ -274,7 +275,7 @@ DEVICES: Final[dict[str, Any]] = {
 }
 
 FILTERS: Final[dict[str, Any]] = {
-    **_ANSWER,
+    **ANSWER,
     "ranges": ["last_24h", "last_7d", "last_30d", "this_month", "last_month", "custom"],
     "providers": ["anthropic"],
     "models": [{"provider": "anthropic", "model": "claude-sonnet-4-5", "display_name": "Claude Sonnet 4.5"}],

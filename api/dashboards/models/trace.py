@@ -16,6 +16,9 @@ from api.dashboards.models.requests import RequestShown
 class TracedRequest(RequestShown, kw_only=True, frozen=True):
     """The request with every column that landed."""
 
+    project_as_logged: Annotated[
+        str, Meta(description="What the laptop logged; `project` is another one when the request was moved.")
+    ]
     recorded_at: Instant
     fx_rate: str | None
     source_workdir: str | None

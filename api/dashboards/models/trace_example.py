@@ -13,6 +13,7 @@ TRACE: Final[dict[str, Any]] = {
     **STAMP,
     "request": {
         **ROW,
+        "project_as_logged": "batch-summariser",
         "recorded_at": "2026-03-08T14:03:09.730000Z",
         "fx_rate": None,
         "source_workdir": None,

@@ -8,7 +8,10 @@ import msgspec
 import pytest
 
 from api.dashboards.models import examples
+from api.dashboards.models.budgets import BudgetsAnswer
+from api.dashboards.models.cost_centres import CostCentresAnswer
 from api.dashboards.models.devices import DevicesAnswer, FilterValuesAnswer
+from api.dashboards.models.group_examples import BUDGETS, COST_CENTRES
 from api.dashboards.models.overview import OverviewAnswer
 from api.dashboards.models.projects import ProjectAnswer, ProjectsAnswer
 from api.dashboards.models.requests import RequestsAnswer
@@ -24,6 +27,8 @@ ANSWERS = {
     "requests": (RequestsAnswer, examples.REQUESTS),
     "devices": (DevicesAnswer, examples.DEVICES),
     "filters": (FilterValuesAnswer, examples.FILTERS),
+    "cost-centers": (CostCentresAnswer, COST_CENTRES),
+    "budgets": (BudgetsAnswer, BUDGETS),
     f"traces/{identifier('request', 5)}": (TraceAnswer, TRACE),
 }
 EACH = pytest.mark.parametrize("view", ANSWERS)
@@ -40,7 +45,7 @@ def test_answers_and_examples_have_the_documented_shape(world: World, view: str)
 
 def test_every_route_is_described_with_its_parameters_and_refusals(world: World):
     paths: dict[str, Any] = world.app.openapi()["paths"]
-    mine = {path: item["get"] for path, item in paths.items() if path.startswith("/v1/{workspace}/")}
+    mine = {path: item["get"] for path, item in paths.items() if "dashboards" in item.get("get", {}).get("tags", ())}
     assert {path.removeprefix("/v1/{workspace}/") for path in mine} >= {
         "overview", "projects", "projects/{slug}", "requests", "requests.csv", "traces/{request_id}", "devices",
         "filters",

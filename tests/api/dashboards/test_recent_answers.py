@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, update
+from starlette.testclient import TestClient
 
+from api.access.browser_sessions import SESSION_COOKIE, start_session
 from api.dashboards import recent_answers, serving
-from api.db.models import ApiKey, Project, Workspace
+from api.db.models import ApiKey, Membership, Project, Workspace
 from api.db.session import transaction
+from api.people import find_or_create_person
 from pipelines.lake.clock import to_micros
 from tests.api.dashboards.facts import NOW, workspace_id
 from tests.api.dashboards.world import World
@@ -31,13 +34,13 @@ def world(fresh_world: Callable[..., World]) -> World:
 def views(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """One entry per view that is opened, whatever is answered from it."""
     opened: list[int] = []
-    open_view = serving._view
+    open_view = serving.viewing
 
     def counting(call: Any) -> Any:
         opened.append(1)
         return open_view(call)
 
-    monkeypatch.setattr(serving, "_view", counting)
+    monkeypatch.setattr(serving, "viewing", counting)
     return opened
 
 
@@ -71,6 +74,20 @@ def test_a_revoked_key_is_refused_at_once(world: World) -> None:
             update(ApiKey).where(ApiKey.workspace_id == workspace_id("acme")).values(revoked_at_us=to_micros(NOW))
         )
     assert world.get(OVERVIEW).status_code == 401
+
+
+def test_a_session_in_a_second_cookie_line_is_not_lent_to_whoever_sends_the_first(world: World) -> None:
+    now = world.clock.now()
+    with transaction(world.engine) as session:
+        person = find_or_create_person(session, "vk@acme.co", now)
+        session.add(
+            Membership(workspace_id=workspace_id("acme"), user_id=person.id, role="member", joined_at_us=to_micros(now))
+        )
+        secret = start_session(session, person.id, method="test", user_agent="", address="", at=now)
+    client = TestClient(world.app)
+    lines = [("Cookie", "theme=dark"), ("Cookie", f"{SESSION_COOKIE}={secret}")]
+    assert [client.get(f"/v1/{OVERVIEW}", headers=lines).status_code for _ in range(2)] == [200, 200]
+    assert client.get(f"/v1/{OVERVIEW}", headers=lines[:1]).status_code == 401
 
 
 def test_any_commit_ends_it(world: World, views: list[int]) -> None:

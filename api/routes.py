@@ -1,0 +1,76 @@
+"""Every route of the server, in the order they are tried.
+
+Belongs here: which routers there are, and which goes first where paths overlap. Does not belong here: anything a route
+does, the application around them (`api.app`).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from fastapi import APIRouter
+from starlette.routing import BaseRoute
+
+from api.api_key_routes import router as api_keys
+from api.audit.routes import router as audit
+from api.billing.routes import router as billing
+from api.billing.webhook_routes import router as billing_webhooks
+from api.budgets.routes import router as budgets
+from api.cost_centres.routes import router as cost_centres
+from api.dashboards.routes import router as dashboards
+from api.device_routes import router as device_changes
+from api.ingest.routes import router as ingest
+from api.members.invitation_routes import router as invitations
+from api.members.routes import router as members
+from api.pages.api_keys import router as api_key_pages
+from api.pages.assets import router as assets
+from api.pages.audit import router as audit_page
+from api.pages.budgets import router as budget_pages
+from api.pages.connect import router as connect_page
+from api.pages.cost_centres import router as cost_centre_pages
+from api.pages.deletion import router as deletion_pages
+from api.pages.devices import router as device_pages
+from api.pages.home import router as home_page
+from api.pages.invitations import router as invitation_page
+from api.pages.logos import router as logo_pages
+from api.pages.me import router as me
+from api.pages.members import router as member_pages
+from api.pages.new_workspace import router as new_workspace_page
+from api.pages.overview import router as overview_page
+from api.pages.plan import router as plan_pages
+from api.pages.projects import router as project_pages
+from api.pages.settings import router as settings_pages
+from api.pages.sign_in import router as sign_in
+from api.pages.sign_in_oidc import router as sign_in_oidc
+from api.pages.trace import router as trace_page
+from api.pairing.approval_routes import router as pairing_answers
+from api.pairing.routes import router as pairing
+from api.projects.routes import router as projects
+from api.scim.routes import router as scim
+from api.server_routes import router as server
+from api.workspaces.ending_routes import router as workspace_endings
+from api.workspaces.routes import router as workspaces
+
+
+@lru_cache(maxsize=1)
+def all_routes() -> tuple[BaseRoute, ...]:
+    """Return the routes. FastAPI works a route's parameters out once: every application of the process shares them."""
+    together = APIRouter()
+    for router in (home_page, sign_in, sign_in_oidc, me):
+        together.include_router(router)
+    for router in (billing_webhooks, scim, invitations, members, billing):
+        together.include_router(router)
+    for router in (pairing, pairing_answers, device_changes, api_keys, connect_page, device_pages, api_key_pages):
+        together.include_router(router)
+    for router in (invitation_page, member_pages, plan_pages, new_workspace_page, settings_pages, deletion_pages):
+        together.include_router(router)
+    for router in (workspaces, workspace_endings, logo_pages, projects, cost_centres, budgets):
+        together.include_router(router)
+    together.include_router(audit)
+    for router in (server, assets, ingest, dashboards):  # last: paths that begin with any slug
+        together.include_router(router)
+    for router in (overview_page, audit_page, trace_page):
+        together.include_router(router)
+    for router in (project_pages, cost_centre_pages, budget_pages):  # behind /v1: a slug in them may have slashes
+        together.include_router(router)
+    return tuple(together.routes)
