@@ -26,13 +26,14 @@ from api.db.migrate import upgrade
 from pipelines.lake.clock import FixedClock
 from pipelines.lake.database import open_database
 from pipelines.lake.paths import DATABASE_VARIABLE, HOME_VARIABLE, Home
+from tests.parsed_project import ParsedProject
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 LONG_FORM_SECONDS = 6 * 3_600
 """What any test may take with `--long`."""
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     # Children compile every module anew where bytecode is off; a shared folder makes them start three times as fast.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(tempfile.gettempdir()) / "halton-pycache"))
@@ -40,6 +41,9 @@ def pytest_configure() -> None:
     usual, slow = hypothesis.settings(), [hypothesis.HealthCheck.too_slow]
     hypothesis.settings.register_profile("ours", usual, deadline=None, suppress_health_check=slow)
     hypothesis.settings.load_profile("ours")
+    if config.getoption("numprocesses", default=None):  # a long run, and this is the process that starts the workers
+        parsed = ParsedProject()
+        config.add_cleanup(parsed.close)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -116,7 +120,7 @@ def app(home: Home, engine: Engine, clock: FixedClock) -> FastAPI:
     """The server over `home`, `engine` and `clock`."""
     from api.app import create_app  # slow to import, and only some rooms need it
 
-    return create_app(home, engine=engine, clock=clock)
+    return create_app(home, engine=engine, clock=clock, sends_mail=False)  # tests read the outbox themselves
 
 
 @pytest.fixture

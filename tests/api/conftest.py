@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
+from api.access.browser_sessions import BROWSER_COOKIE, SESSION_COOKIE, form_token, start_session
+from api.access.same_site import FORM_FIELD, FORM_HEADER
 from api.api_keys import create_api_key
 from api.audit import OPERATOR
-from api.db.models import Plan
+from api.db.models import Membership, Plan, Role
 from api.db.session import transaction
 from api.pairing.sessions import approve_pairing
+from api.people import find_or_create_person
 from api.workspaces import create_workspace
-from pipelines.lake.clock import FixedClock
+from pipelines.lake.clock import FixedClock, to_micros
 
+BASE_URL = "https://testserver"
+"""What browsers call: their cookies are `Secure`."""
 GREETING = {"hostname": "vk.local", "daemon_version": "0.6.4", "platform": "Darwin"}
 
 
@@ -96,3 +103,83 @@ class Machine:
 @pytest.fixture
 def machine(client: TestClient) -> Machine:
     return Machine(client)
+
+
+@dataclass
+class Browser:
+    """A browser on its way through the server's pages, as a person or as nobody.
+
+    Attributes:
+        client: holds the cookies; redirects are not followed.
+        email: of the person signed in; empty for nobody.
+        user_id: theirs.
+    """
+
+    client: TestClient
+    email: str = ""
+    user_id: str = ""
+
+    def get(self, path: str, **options: Any) -> Any:
+        """Open a page."""
+        return self.client.get(path, headers={"Accept": "text/html", **options.pop("headers", {})}, **options)
+
+    def post_form(self, path: str, fields: Mapping[str, Any] | None = None, **options: Any) -> Any:
+        """Send a form of one of our own pages: with its token and Origin. `files=` makes it an upload."""
+        headers = {"Accept": "text/html", "Origin": BASE_URL, **options.pop("headers", {})}
+        data = {FORM_FIELD: self.form_token, **(fields or {})}
+        return self.client.post(path, data=data, headers=headers, **options)
+
+    def json(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        """Call a JSON route with the cookie, as a script of our own pages would."""
+        headers = {"Origin": BASE_URL, FORM_HEADER: self.form_token, **options.pop("headers", {})}
+        return self.client.request(method, path, json=body, headers=headers, **options)
+
+    @property
+    def form_token(self) -> str:
+        """What this browser's forms carry; empty before its first page."""
+        cookie = self.client.cookies.get(SESSION_COOKIE) or self.client.cookies.get(BROWSER_COOKIE)
+        return form_token(cookie) if cookie else ""
+
+
+@dataclass
+class People:
+    """Makes people and signs them in, each in a browser of their own."""
+
+    app: FastAPI
+    engine: Engine
+    clock: FixedClock
+
+    def nobody(self) -> Browser:
+        """Return a browser that is signed in nowhere."""
+        return Browser(TestClient(self.app, BASE_URL, raise_server_exceptions=False, follow_redirects=False))
+
+    def sign_in(self, email: str) -> Browser:
+        """Sign a person in who belongs to no workspace yet, or to those they were made a member of."""
+        with transaction(self.engine) as session:
+            user = find_or_create_person(session, email, self.clock.now())
+            secret = start_session(
+                session, user.id, method="test", user_agent="tests", address="testclient", at=self.clock.now()
+            )
+        browser = self.nobody()
+        browser.client.cookies.set(SESSION_COOKIE, secret, domain="testserver.local", path="/")
+        browser.email, browser.user_id = user.email, user.id
+        return browser
+
+    def member(self, workspace_id: str, email: str, role: Role = Role.MEMBER) -> Browser:
+        """Make a person a member, without asking for a seat, and sign them in."""
+        with transaction(self.engine) as session:
+            user = find_or_create_person(session, email, self.clock.now())
+            joined = to_micros(self.clock.now())
+            session.merge(Membership(workspace_id=workspace_id, user_id=user.id, role=role.value, joined_at_us=joined))
+        return self.sign_in(email)
+
+
+@pytest.fixture
+def people(app: FastAPI, engine: Engine, clock: FixedClock) -> People:
+    return People(app, engine, clock)
+
+
+@pytest.fixture
+def browser(people: People) -> Browser:
+    """A browser that is signed in nowhere."""
+    return people.nobody()

@@ -21,6 +21,8 @@ from tests.conftest import on_sqlite
 from tests.faults.paired_machine import pair_machine
 
 pytestmark = on_sqlite
+MACHINES = ("/v1/", "/scim/", "/webhooks/", "/health")
+"""Pages lead people on; whatever a machine calls does not."""
 
 
 def routes(app: FastAPI) -> list[tuple[str, str]]:
@@ -44,13 +46,14 @@ def test_health_answers_while_up(client: TestClient, home: Home) -> None:
     assert client.get("/health").json()["build_id"] is None
 
 
-def test_no_path_redirects_with_or_without_a_trailing_slash(client: TestClient, app: FastAPI) -> None:
+def test_no_path_for_machines_redirects_with_or_without_a_trailing_slash(client: TestClient, app: FastAPI) -> None:
     assert ("POST", "/v1/requests/batch") in routes(app)
-    for template in {path for _, path in routes(app)}:
+    for template in {path for _, path in routes(app) if path.startswith(MACHINES)}:
         assert not template.endswith("/")
         for path in (template, template + "/", "/" + template):
             for method in ("GET", "POST", "PUT", "DELETE", "HEAD"):
-                answer = client.request(method, path.replace("{", "").replace("}", ""))
+                # A path that begins with two slashes would be taken for a host.
+                answer = client.request(method, "http://testserver" + path.replace("{", "").replace("}", ""))
                 assert not 300 <= answer.status_code < 400, (method, path)
                 assert answer.status_code < 500 or answer.json()["error"]["code"] == "misrouted", (method, path)
 
@@ -81,7 +84,7 @@ def test_an_upload_that_lost_its_way_is_told_to_come_back(path: str, client: Tes
         ("PUT", "/v1/pairing/start", 405, "method_not_allowed"),
         ("GET", "/v1/requests/batch", 405, "method_not_allowed"),
         ("GET", "/v1/daemon/whoami", 401, "token_unknown"),
-        ("GET", "/v1/acme/overview", 401, "api_key_unknown"),
+        ("GET", "/v1/acme/overview", 401, "sign_in_required"),
         ("POST", "/v1/pairing/poll", 400, "invalid_json"),
     ],
 )
@@ -185,7 +188,9 @@ def test_the_openapi_document_describes_every_route(client: TestClient, app: Fas
     document = client.get("/openapi.json").json()
     schemas = document["components"]["schemas"]
     described = {(method.upper(), path) for path, operations in document["paths"].items() for method in operations}
-    assert described == set(routes(app))
+    assert described <= set(routes(app))
+    undescribed = {path for _, path in set(routes(app)) - described}
+    assert {path for path in undescribed if path.startswith(("/v1/", "/health"))} == set()
     for method, path in described:
         operation = document["paths"][path][method.lower()]
         assert operation["summary"]
@@ -207,7 +212,9 @@ def _references(value: object) -> list[str]:
     return []
 
 
-def test_the_room_readme_names_every_route_and_no_other(app: FastAPI) -> None:
-    readme = (Path(api.__file__).parent / "README.md").read_text()
-    named = set(re.findall(r"^\| `([A-Z]+) (/[^`]*)` \|", readme, re.MULTILINE))
-    assert named == set(routes(app))
+def test_the_readmes_name_every_route_once_and_no_other(app: FastAPI) -> None:
+    room = Path(api.__file__).parent
+    rows = "".join((room / name).read_text() for name in ("README.md", "pages/README.md"))
+    columns = re.findall(r"^\|([^|]*)\|", rows, re.MULTILINE)
+    named = [found for column in columns for found in re.findall(r"`([A-Z]+) (/[^`]*)`", column)]
+    assert sorted(named) == sorted(routes(app))

@@ -30,9 +30,19 @@ COMMANDS = {
     ("up",): "halton-cloud up",
     ("refresh",): "refresh --full",
     ("workspace", "create"): "--owner vk@acme.co",
+    ("workspace", "list"): "workspace list",
+    ("workspace", "export"): "workspace export",
+    ("workspace", "delete"): "--yes",
+    ("workspace", "undelete"): "workspace undelete",
+    ("workspace", "purge"): "--due",
     ("workspace", "budget"): "--monthly-usd 1500",
     ("workspace", "plan"): "--plan team",
     ("workspace", "retention"): "--days 400",
+    ("pairing", "list"): "pairing list",
+    ("member", "list"): "member list",
+    ("member", "add"): "member add new@acme.co",
+    ("member", "remove"): "member remove old@acme.co",
+    ("member", "role"): "member role new@acme.co owner",
     ("pairing", "approve"): "pairing approve",
     ("pairing", "deny"): "pairing deny",
     ("device", "list"): "device list",
@@ -40,10 +50,24 @@ COMMANDS = {
     ("project", "list"): "project list",
     ("project", "archive"): "project archive",
     ("project", "restore"): "project restore",
+    ("project", "set"): "--hourly-rate 120.50 EUR",
+    ("project", "reattribute"): "project reattribute scratch acme-api",
+    ("project", "reattributions"): "project reattributions",
+    ("project", "withdraw"): "project withdraw",
+    ("cost-centre", "list"): "cost-centre list",
+    ("cost-centre", "create"): "cost-centre create",
+    ("cost-centre", "rename"): "cost-centre rename",
+    ("cost-centre", "archive"): "cost-centre archive",
+    ("cost-centre", "restore"): "cost-centre restore",
     ("rate", "set"): "--input 0.8",
     ("rate", "list"): "rate list",
     ("rate", "withdraw"): "rate withdraw",
     ("api-key", "create"): "--name notebook",
+    ("api-key", "list"): "api-key list",
+    ("api-key", "rotate"): "api-key rotate",
+    ("api-key", "revoke"): "api-key revoke",
+    ("outbox", "list"): "--state uncertain",
+    ("outbox", "resend"): "outbox resend",
     ("compact",): "halton-cloud compact",
     ("verify",): "halton-cloud verify",
     ("backup",): "backup /mnt/backups/halton",
@@ -118,9 +142,10 @@ def test_settings_projects_and_refusals(database_url: str) -> None:
     workspace = answer("workspace", "create", "Acme", "--owner", "vk@acme.co", "--plan", "solo")
     in_acme = ("--workspace", "acme")
     budget = answer("workspace", "budget", *in_acme, "--monthly-usd", "123.45")
-    assert budget == {"workspace_id": workspace["workspace_id"], "monthly_usd": "123.45000"}
+    whole = {"workspace_id": workspace["workspace_id"], "scope": "workspace", "slug": ""}
+    assert budget == {**whole, "monthly_usd": "123.45000"}
     plan = answer("workspace", "plan", *in_acme, "--plan", "team")
-    assert plan == {"workspace_id": workspace["workspace_id"], "plan": "team", "projects_released": 0}
+    assert (plan["workspace_id"], plan["plan"], plan["projects_released"]) == (workspace["workspace_id"], "team", 0)
     engine = open_database(database_url)
     with engine.begin() as connection:
         row = {"w": workspace["workspace_id"], "id": "00000000-0000-4000-8000-000000000001"}
@@ -214,6 +239,15 @@ def test_help_imports_nothing_heavy() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, env={**os.environ}
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "group", ["api_key", "audit", "cost_centre", "device", "member", "outbox", "pairing", "workspace"]
+)
+def test_operators_commands_start_without_the_server(group: str) -> None:
+    script = f"import sys, api.cli.{group}; print({{'fastapi', 'duckdb', 'dagster', 'dbt'}} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_an_unknown_command_or_option_is_a_usage_error() -> None:

@@ -18,8 +18,9 @@ from sqlalchemy.orm import Session
 
 from api.api_keys import create_api_key
 from api.audit import OPERATOR
+from api.budgets.budgets import set_budget
 from api.db import models
-from api.workspaces import create_workspace, set_budget
+from api.workspaces import create_workspace
 from pipelines.lake.arrow import compute
 from pipelines.lake.clock import to_micros
 from pipelines.lake.landing import LandedFile, LandingWriter

@@ -16,7 +16,9 @@ from statistics import median
 from typing import Any, Final
 from uuid import UUID
 
-from api.auth import AuthenticatedWorkspace
+from api.access.callers import Caller
+from api.access.permissions import KEY_PERMISSIONS, KeyScope
+from api.audit import Actor, ActorType
 from api.dashboards.control import Standing
 from api.dashboards.filters import Filters
 from api.dashboards.overview import overview
@@ -137,9 +139,11 @@ class _Ours:
         self._marts = Marts(snapshot, Held())
         self._zone = zones_of(data.home)[data.big.workspace_id]
         self._now = data.until.astimezone(UTC)
-        self._identity = AuthenticatedWorkspace(
-            data.big.workspace_id, data.big.slug, "", Plan.ENTERPRISE, self._zone, ""
-        )
+        self._identity = Caller(
+            workspace_id=data.big.workspace_id, slug=data.big.slug, name="", plan=Plan.ENTERPRISE, time_zone=self._zone,
+            read_only=None, deletion_requested_at_us=None, role=None, permissions=KEY_PERMISSIONS[KeyScope.READ],
+            actor=Actor(ActorType.API_KEY, ""), person=None, api_key_id="",
+        )  # fmt: skip
         self._ids = cycle(self._some_ids())
         self.asked = self._asked()
 

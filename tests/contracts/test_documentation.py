@@ -77,6 +77,9 @@ def test_every_model_stands_in_the_dbt_readme():
 
 
 def test_links_of_readmes_lead_somewhere():
-    for path in [ROOT / "README.md", *(ROOT / room / "README.md" for room in (*ROOMS, "notebooks", "tests"))]:
+    for path in [
+        ROOT / "README.md",
+        *(ROOT / room / "README.md" for room in (*ROOMS, "api/pages", "notebooks", "tests")),
+    ]:
         for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
             assert (path.parent / target).exists(), f"{path.relative_to(ROOT)}: {target}"

@@ -14,7 +14,9 @@ from api.ingest.prepare import Sender, prepare
 from pipelines.lake.clock import SystemClock
 from pipelines.lake.paths import Home
 from tests.conftest import on_sqlite
+from tests.faults.hostile.attackers import Attackers
 from tests.faults.hostile.campaign import hostile_campaign
+from tests.faults.hostile.judge import Kind
 from tests.faults.hostile.requests import routes_of
 from tests.faults.paired_machine import pair_machine
 from tests.installation import Installation
@@ -52,15 +54,25 @@ def test_no_hostile_request_is_answered_with_a_server_error_or_its_own_bytes(
     server: Installation, home: Home, engine: Engine, app: FastAPI, request: pytest.FixtureRequest
 ):
     seed = int(request.config.getoption("--seed") or 0)
-    count = LONG_REQUESTS if request.config.getoption("--long") else REQUESTS
+    whole = bool(request.config.getoption("--long"))
+    count = LONG_REQUESTS if whole else REQUESTS
     assert server.server is not None
-    machine = pair_machine(engine, SystemClock())
+    clock = SystemClock()
+    attackers = Attackers(engine, pair_machine(engine, clock), clock)
     port, pid = int(server.base_url.rsplit(":", 1)[1]), server.server.pid
-    campaign = hostile_campaign(port, pid, engine, machine, routes_of(app), count=count, seed=seed)
-    sys.stdout.write(f"seed {seed}: {campaign.describe()}\n")
+    campaign = hostile_campaign(port, pid, attackers, routes_of(app), count=count, seed=seed, whole=whole)
+    sys.stdout.write(f"seed {seed}: {campaign.describe()}\nmended {attackers.mended} times, {campaign.reached}\n")
     assert campaign.faults == [], "\n".join(campaign.faults)
     assert campaign.requests >= count
     assert {200, 204, 400, 401, 404, 405, 413, 415, 422} <= set(campaign.statuses), "attacks that reach nothing"
+    for kind, sender, statuses in (
+        (Kind.PAGE, "owner", {200, 303, 403, 404, 409, 413, 422}),
+        (Kind.PAGE, "nobody", {200, 303, 403, 404, 422}),
+        (Kind.MACHINE, "owner", {200, 201, 400, 404, 409, 413, 422}),
+        (Kind.SCIM, "scim", {200, 201, 204, 400, 404, 409, 413}),
+    ):
+        seen = {status for one, whose, status in campaign.reached if (one, whose) == (kind, sender)}
+        assert statuses <= seen, f"bodies behind the door of {kind} are not reached by {sender}: {sorted(seen)}"
     if campaign.peak_kib is not None:
         assert campaign.peak_kib >> 10 < PEAK_ALLOWED_MIB, campaign.describe()
     assert server.get("/health", "none").status_code == 200

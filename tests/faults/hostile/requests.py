@@ -6,10 +6,9 @@ sending (`raw_http`) and judging (`campaign`).
 
 from __future__ import annotations
 
-import copy
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -19,21 +18,17 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from tests.faults.hostile import corpus
 from tests.faults.hostile.corpus import MARK
+from tests.faults.hostile.mutations import VALUES, change, damaged, put_wrong_kind
 from tests.wire_records import batch, record
 
 BATCH_PATH = "/v1/requests/batch"
-LITERALS = (
-    b"NaN", b"1e999", b"-Infinity", b"\\ud800", b"\\u0000", b"null", b'"', b"{", b"]", b"9" * 400, b"\x00", b"\xff",
-    b"-0", b"\\", MARK.encode(),
-)  # fmt: skip
+ORIGIN = "http://127.0.0.1"
+"""As our own pages send it: what `raw_http` calls the server by."""
+FORM_TOKEN = b"~form token~"
+"""Stands where the token of the sender's forms goes."""
+LAPTOP_PATHS = ("/v1/requests/", "/v1/daemon/", "/v1/pairing/", "/v1/rates")
 HEADER_NAMES = (
     "Content-Type", "Content-Encoding", "Accept", "Host", "Cookie", "X-Forwarded-For", "Range", "Expect",
-)  # fmt: skip
-VALUES: tuple[Any, ...] = (
-    None, True, False, -1, 0, 2**31, 2**63, -(2**63) - 1, 10**30, 1.5, -0.0, float("nan"), float("inf"), "", "12", MARK,
-    "\ud800", "\x00", "9" * 5_000, "<script>" + MARK, "=cmd()", "\u202e" + MARK, "../../etc/passwd",
-    "2026-02-30T00:00:00Z", "9999-12-31T23:59:59Z", "2026-01-01T00:00:00", [], {}, [[[[[]]]]], {MARK: MARK},
-    "x" * 70_000,
 )  # fmt: skip
 TOKENS = ("sync", "api", "wrong", "none", "garbage")
 
@@ -47,7 +42,8 @@ class Attack:
         target: path and query.
         headers: beside the authorization.
         body: None: no body.
-        token: which secret is shown, of `TOKENS`.
+        token: who sends it: a secret that is shown (of `TOKENS`, or `scim`), the `owner` by a session, or the browser
+            of `nobody`.
         raw: bytes instead of all the others.
     """
 
@@ -72,6 +68,27 @@ class Route:
     path: str
     queries: tuple[str, ...]
     example: Any
+
+    def plain(self, chance: random.Random, last: str | None = None) -> str:
+        """Return its path in the workspace there is, most other parameters being the ids of things that exist.
+
+        Args:
+            chance: decides.
+            last: what the last parameter is instead.
+        """
+        path = self.path
+        while "{" in path:
+            at, end = path.index("{"), path.index("}")
+            name = path[at + 1 : end].partition(":")[0]
+            only_one = "{" not in path[end:]
+            if last is not None and only_one and name != "workspace":
+                value = last
+            elif name == "workspace":
+                value = "acme"
+            else:
+                value = chance.choice((f"~{name}~", f"~{name}~", f"~{name}~", "acme", quote(MARK)))
+            path = path[:at] + value + path[end + 1 :]
+        return path
 
     def target(self, value: str) -> str:
         """Return its path with every parameter replaced."""
@@ -101,36 +118,75 @@ def routes_of(app: FastAPI) -> list[Route]:
     return routes
 
 
-def corpus_attacks(routes: list[Route]) -> Iterator[Attack]:
-    """Yield the whole corpus on every route, and the bombs on those that take a body."""
-    json_type: dict[str, str | bytes] = {"Content-Type": "application/json"}
-    for route in routes:
-        yield from _corpus_on(route, json_type)
-    for route in routes:
-        if route.example is not None:
-            for body, encoding in corpus.bombs():
-                yield Attack(route.method, route.target("acme"), json_type | {"Content-Encoding": encoding}, body)
-    yield Attack("POST", BATCH_PATH, json_type, b" " * (65 * 1024 * 1024))
+Maker = Callable[[Route, random.Random], Attack]
+JSON_TYPE: dict[str, str | bytes] = {"Content-Type": "application/json"}
+
+
+def json_deck(route: Route) -> list[Maker]:
+    """Return what is tried on a route that takes and gives JSON."""
+    makers: list[Maker] = [
+        (lambda one, chance, body=body: _json(one, chance, JSON_TYPE, body)) for body in corpus.BODIES.values()
+    ]
+    makers += [(lambda one, chance, more=more: _json(one, chance, JSON_TYPE | more, b"{}")) for more in corpus.HEADERS]
+    makers += [
+        (lambda one, chance, query=query: _json(one, chance, {}, None, query=query))
+        for query in corpus.QUERIES
+        for _ in range(2)
+    ]
+    makers += [
+        (lambda one, chance, value=value: _json(one, chance, {}, None, value=value)) for value in corpus.PATH_VALUES
+    ]
+    makers += [
+        (lambda one, _chance, token=token: Attack(one.method, one.target("acme"), token=token)) for token in TOKENS
+    ]
+    if route.example is not None:
+        makers += [changed_message for _ in range(40)]
+    return makers
+
+
+def _json(
+    route: Route,
+    chance: random.Random,
+    headers: dict[str, str | bytes],
+    body: bytes | None,
+    *,
+    query: str = "",
+    value: str | None = None,
+) -> Attack:
+    target = (route.plain(chance) if value is None else route.target(value)) + (f"?{query}" if query else "")
+    return Attack(route.method, target, headers, body, sender(route, chance))
+
+
+def sender(route: Route, chance: random.Random) -> str:
+    """Return who calls a JSON route: mostly somebody it lets in."""
+    if route.path.startswith(LAPTOP_PATHS):
+        return chance.choices(("sync", "api", "owner", "none"), weights=(80, 8, 6, 6))[0]
+    return chance.choices(("owner", "api", "sync", "none", "garbage"), weights=(64, 24, 4, 4, 4))[0]
+
+
+def heavy_attacks(routes: list[Route], chance: random.Random, *, whole: bool) -> Iterator[Attack]:
+    """Yield the bombs, on every route that takes a body or on some, and the largest uploads."""
+    takers = [route for route in routes if route.example is not None]
+    for route in takers if whole else [one for one in takers if one.path == BATCH_PATH] + chance.sample(takers, 4):
+        for body, encoding in corpus.bombs():
+            headers = JSON_TYPE | {"Content-Encoding": encoding}
+            yield Attack(route.method, route.plain(chance), headers, body, sender(route, chance))
+    yield Attack("POST", BATCH_PATH, JSON_TYPE, b" " * (65 * 1024 * 1024))
     clean = record(project=MARK)
     rows = [clean | {"id": f"{index:08x}-0000-4000-8000-000000000000"} for index in range(100_000)]
-    yield Attack("POST", BATCH_PATH, json_type, batch(rows, "many"))
+    yield Attack("POST", BATCH_PATH, JSON_TYPE, batch(rows, "many"))
 
 
-def _corpus_on(route: Route, json_type: dict[str, str | bytes]) -> Iterator[Attack]:
-    plain = route.target("acme")
-    for body in corpus.BODIES.values():
-        yield Attack(route.method, plain, json_type, body)
-    for headers in corpus.HEADERS:
-        yield Attack(route.method, plain, json_type | headers, b"{}")
-    for query in corpus.QUERIES:
-        for token in ("sync", "api"):
-            yield Attack(route.method, f"{plain}?{query}", token=token)
-    for value in corpus.PATH_VALUES:
-        yield Attack(route.method, route.target(value), token="api")
-    for token in TOKENS:
-        yield Attack(route.method, plain, token=token)
-    for raw in corpus.MALFORMED:
-        yield Attack("", raw=raw.replace(b"{}", f"{route.method} {plain}".encode()))
+def malformed_deck(_route: Route) -> list[Maker]:
+    """Return what is no HTTP."""
+    return [
+        (
+            lambda one, _chance, raw=raw: Attack(
+                "", raw=raw.replace(b"{}", f"{one.method} {one.target('acme')}".encode())
+            )
+        )
+        for raw in corpus.MALFORMED
+    ]
 
 
 def generated_attacks(routes: list[Route], chance: random.Random) -> Iterator[Attack]:
@@ -152,13 +208,14 @@ def _valid(route: Route, chance: random.Random) -> Any:
 
 def _taker(routes: list[Route], chance: random.Random) -> Route:
     batches = [route for route in routes if route.path == BATCH_PATH]
-    return batches[0] if batches and chance.random() < 0.7 else chance.choice(routes)
+    return batches[0] if batches and chance.random() < 0.5 else chance.choice(routes)
 
 
 def _with_body(route: Route, body: bytes, chance: random.Random) -> Attack:
     value = "9b2f6f3e-1111-4222-8333-944455556666"
     headers: dict[str, str | bytes] = {"Content-Type": "application/json"}
-    return Attack(route.method, route.target(value), headers, body, chance.choice(("sync", "sync", "sync", "api")))
+    target = route.target(value) if route.path.startswith(LAPTOP_PATHS) else route.plain(chance)
+    return Attack(route.method, target, headers, body, sender(route, chance))
 
 
 def _damaged(routes: list[Route], chance: random.Random) -> Attack:
@@ -167,59 +224,24 @@ def _damaged(routes: list[Route], chance: random.Random) -> Attack:
     return _with_body(route, damaged(json.dumps(_valid(route, chance)).encode(), chance), chance)
 
 
-def damaged(content: bytes, chance: random.Random) -> bytes:
-    body = bytearray(content)
-    for _ in range(chance.randrange(1, 6)):
-        at = chance.randrange(len(body)) if body else 0
-        match chance.randrange(4):
-            case 0:
-                body[at : at + 1] = bytes([chance.randrange(256)])
-            case 1:
-                del body[at : at + chance.randrange(1, 40)]
-            case 2:
-                body[at:at] = body[at : at + chance.randrange(1, 60)]
-            case _:
-                body[at:at] = chance.choice(LITERALS)
-    return bytes(body)
-
-
 def _restructured(routes: list[Route], chance: random.Random) -> Attack:
     """A valid body as JSON, with values of other types, keys lost, doubled or invented."""
-    route = _taker(routes, chance)
+    return changed_message(_taker(routes, chance), chance)
+
+
+def changed_message(route: Route, chance: random.Random) -> Attack:
+    """A message the route takes, with values of other types, keys lost, doubled or invented."""
     message = _valid(route, chance)
-    for _ in range(chance.randrange(1, 4)):
-        _change(message, chance)
+    if chance.random() < 0.5:
+        put_wrong_kind(message, chance)
+    else:
+        for _ in range(chance.randrange(1, 4)):
+            change(message, chance)
     text = json.dumps(message)
     if chance.random() < 0.1:  # a key that stands twice
         text = text.replace("{", '{"id": "' + MARK + '", "id": 1, ', 1)
     encoding = chance.choices(("utf-8", "utf-16", "utf-32", "utf-7", "latin-1"), weights=(94, 2, 1, 1, 2))[0]
     return _with_body(route, text.encode(encoding, "replace"), chance)
-
-
-def _change(message: Any, chance: random.Random) -> None:
-    places: list[tuple[Any, Any]] = []
-
-    def walk(node: Any) -> None:
-        pairs = (
-            list(node.items()) if isinstance(node, dict) else list(enumerate(node)) if isinstance(node, list) else []
-        )
-        for key, value in pairs:
-            places.append((node, key))
-            walk(value)
-
-    walk(message)
-    if not places:
-        return
-    node, key = chance.choice(places)
-    match chance.randrange(4):
-        case 0 if isinstance(node, dict):
-            del node[key]
-        case 1 if isinstance(node, dict):
-            node[chance.choice((MARK, "role", "workspace_id", "", "\x00", "id"))] = copy.deepcopy(chance.choice(VALUES))
-        case 2:
-            node[key] = [copy.deepcopy(node[key]) for _ in range(chance.randrange(4))]
-        case _:
-            node[key] = copy.deepcopy(chance.choice(VALUES))
 
 
 def _garbled_query(routes: list[Route], chance: random.Random) -> Attack:

@@ -41,7 +41,7 @@ def watched_app(home: Home) -> ASGIApp:
     engine.connect().close()
     engine.dispose()
     board.watch_commits(engine)
-    return board.watch_uploads(create_app(home, engine=engine))
+    return board.watch_uploads(create_app(home, engine=engine, sends_mail=False))
 
 
 def rehearse() -> None:
@@ -53,7 +53,7 @@ def rehearse() -> None:
         with engine.begin() as connection:
             connection.execute(insert(landing_sequence).values(id=1, value=0))
         headers = {"Authorization": f"Bearer {pair_machine(engine, SystemClock()).token}"}
-        with TestClient(create_app(home, engine=engine)) as client:
+        with TestClient(create_app(home, engine=engine, sends_mail=False)) as client:
             for _ in range(2):
                 answer = client.post("/v1/requests/batch", content=batch([record()]), headers=headers)
                 assert answer.status_code == 200, answer.text

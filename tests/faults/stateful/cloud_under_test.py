@@ -100,7 +100,7 @@ class Cloud:
     def _open(self) -> None:
         self.engine: Engine = open_database(self.database_url)
         self._running = ExitStack()
-        self.app = create_app(self.home, engine=self.engine, clock=self.clock)
+        self.app = create_app(self.home, engine=self.engine, clock=self.clock, sends_mail=False)
         self.client = self._running.enter_context(TestClient(self.app, raise_server_exceptions=False))
 
     def close(self) -> None:

@@ -100,7 +100,7 @@ class Ingest:
         return [record((name, index)) for index in range(count)]
 
     def _started(self, home: Home, engine: Engine) -> TestClient:
-        return TestClient(create_app(home, engine=engine), raise_server_exceptions=False).__enter__()
+        return TestClient(create_app(home, engine=engine, sends_mail=False), raise_server_exceptions=False).__enter__()
 
     def _send(self, server: TestClient, name: str, count: int) -> int:
         headers = {"Authorization": f"Bearer {self._token}"}
