@@ -22,7 +22,7 @@ from api.audit import OPERATOR
 from api.cli.console import home_option, print_answer
 from api.cli.database import changing
 from api.cli.demo_laptops import DEVICES, LaptopFailedError, Laptops, Sent
-from api.cli.demo_screen import DemoScreen
+from api.cli.demo_screen import OWNER, DemoScreen
 from api.cli.demo_server import running_server
 from api.db.models import Plan
 from pipelines.lake.paths import Home
@@ -107,7 +107,7 @@ def _workspace(home: Home) -> DemoWorkspace:
 
     with changing(str(home.root), create=True) as (session, now):
         workspace = create_workspace(
-            session, name="Demo", owner_email="demo@halton.example", plan=Plan.TEAM, time_zone="UTC",
+            session, name="Demo", owner_email=OWNER, plan=Plan.TEAM, time_zone="UTC",
             actor=OPERATOR, at=now,
         )  # fmt: skip
         key = create_api_key(session, workspace.id, name="demo", actor=OPERATOR, at=now)

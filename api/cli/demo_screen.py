@@ -18,6 +18,8 @@ from rich.table import Table
 
 _Result = TypeVar("_Result")
 MILLICENTS_PER_USD = 100_000
+OWNER = "demo@halton.example"
+"""Who may sign in to the demo's workspace."""
 _COLOURS = {"green": "green", "amber": "yellow", "red": "red"}
 
 
@@ -118,6 +120,9 @@ class DemoScreen:
         if not serving:
             port = url.rpartition(":")[2]
             self._console.print(f"  halton-cloud up --home {home} --port {port}", soft_wrap=True)
+        self._console.print(
+            f"  {url}/signin as {OWNER}: the e-mail with its code is a file of {home / 'mail'}", soft_wrap=True
+        )
         self._console.print(f'  curl -H "Authorization: Bearer {key}" {url}/v1/{slug}/overview', soft_wrap=True)
         end = " Ctrl-C stops the server." if serving else ""
         self._console.print(f"  {url}/openapi.json lists every route.{end}", soft_wrap=True)

@@ -241,11 +241,12 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize(
-    "group", ["api_key", "audit", "cost_centre", "device", "member", "outbox", "pairing", "workspace"]
-)
-def test_operators_commands_start_without_the_server(group: str) -> None:
-    script = f"import sys, api.cli.{group}; print({{'fastapi', 'duckdb', 'dagster', 'dbt'}} & set(sys.modules))"
+def test_operators_commands_start_without_the_server() -> None:
+    groups = ("api_key", "audit", "cost_centre", "device", "member", "outbox", "pairing", "workspace")
+    script = (
+        f"import sys; from api.cli import {', '.join(groups)};"
+        "print({'fastapi', 'duckdb', 'dagster', 'dbt'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
 

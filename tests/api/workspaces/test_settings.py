@@ -13,8 +13,9 @@ from api.audit import OPERATOR, verify_chain
 from api.db.models import AuditRecord, Role
 from api.db.session import reading, transaction
 from api.errors import Refused
-from api.workspaces.settings import SettingsChange, change_settings, settings_of, time_zones
+from api.workspaces.settings import SettingsChange, change_settings, settings_of
 from api.workspaces.slugs import RESERVED_SLUGS, RETIRED_MAX, change_slug, checked_slug, slug_of
+from api.workspaces.zones import time_zones
 from pipelines.lake.clock import FixedClock
 from tests.api.conftest import People, Tenants
 from tests.conftest import on_sqlite
