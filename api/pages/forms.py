@@ -48,6 +48,10 @@ class Form:
         """Return all values of a field."""
         return self.fields.get(name, ())
 
+    def sent(self, name: str) -> bool:
+        """Tell whether a field was sent, empty or not."""
+        return name in self.fields
+
     def ticked(self, name: str) -> bool:
         """Tell whether a box was ticked."""
         return self.text(name) != ""

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from api.access.callers import Caller, caller_with
 from api.access.permissions import Permission
-from api.billing.changes import cancel, change_plan, quote, require_may_change, resume
+from api.billing.changes import cancel, change_plan, quote, require_may_change, require_members_fit, resume
 from api.billing.prices import Billing, amount_read, amount_written
 from api.billing.subscriptions import terms_of
 from api.db.dependencies import Look, Work
@@ -152,6 +152,7 @@ def _confirm(
     terms = terms_of(session, caller.workspace_id, billing.prices, now)
     require_may_change(session, caller.workspace_id, Acting.of(caller), billing, {terms.plan, plan})
     wanted = quote(terms, billing.prices, plan, extra_seats, now)
+    require_members_fit(session, caller.workspace_id, plan, wanted.seat_limit)
     return page(
         request,
         "plan/confirm.html",

@@ -36,6 +36,8 @@ DONE: Final = {
     "retention": "The retention was set; the figures follow with their next refresh.",
 }
 _GENERAL: Final = ("name", "time_zone", "currency_note")
+_SEEN: Final = {name: f"seen_{name}" for name in _GENERAL}
+"""Hidden fields: what the form showed when it was opened."""
 _DAYS_DIGITS_MAX: Final = 6
 
 
@@ -56,12 +58,16 @@ def settings_page(request: Request, caller: Viewer, look: Look, done: str = "") 
 
 @router.post("/{workspace}/settings")
 def save(request: Request, caller: Editor, form: PostedForm, work: Work) -> Response:
-    """Save name, time zone and currency note."""
-    form.only(*_GENERAL)
+    """Save what was changed of name, time zone and currency note: what another tab saved meanwhile stays."""
+    form.only(*_GENERAL, *_SEEN.values())
+
+    def typed_anew(name: str) -> str | None:
+        return None if form.sent(_SEEN[name]) and form.text(name) == form.text(_SEEN[name]) else form.text(name)
+
     change = SettingsChange(
-        name=form.text("name"), time_zone=form.text("time_zone"), currency_note=form.text("currency_note")
+        name=typed_anew("name"), time_zone=typed_anew("time_zone"), currency_note=typed_anew("currency_note")
     )
-    return _changed(request, caller, work, change, "general", "saved", _typed(form, *_GENERAL))
+    return _changed(request, caller, work, change, "general", "saved", _typed(form, *_GENERAL, *_SEEN.values()))
 
 
 @router.post("/{workspace}/settings/address")

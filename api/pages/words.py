@@ -12,7 +12,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from api.db.models import Plan
-from pipelines.lake.clock import from_micros
+from pipelines.lake.clock import from_micros, to_micros
 
 _PLAN_NAMES: Final = {Plan.SOLO: "Solo", Plan.TEAM: "Team", Plan.BUSINESS: "Business+", Plan.ENTERPRISE: "Enterprise"}
 _STEPS: Final = ((60, "second"), (60, "minute"), (24, "hour"), (30, "day"), (12, "month"))
@@ -35,6 +35,11 @@ def moment(micros: int, zone: str = "UTC") -> str:
 def iso(micros: int | None) -> str:
     """Return an instant for a `datetime` attribute."""
     return "" if micros is None else from_micros(micros).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def micros_of(text: str) -> int:
+    """Return the microseconds of an instant as JSON answers write it."""
+    return to_micros(datetime.fromisoformat(text))
 
 
 def ago(micros: int | None, now: datetime) -> str:
@@ -71,6 +76,7 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "instant": instant,
     "moment": moment,
     "iso": iso,
+    "micros": micros_of,
     "ago": ago,
     "plan_name": plan_name,
     "counted": counted,

@@ -26,7 +26,9 @@ class ConnectScreen:
         self._browser = browser and not as_json and sys.stdout.isatty()
 
     def asking(self, base_url: str) -> None:
-        """Say whom this machine asks."""
+        """Say whom this machine asks, and that it will have to be answered."""
+        if not self._agreed and not sys.stdin.isatty():
+            self._line("This is no terminal: answer the question at the end by a pipe, or agree beforehand with --yes.")
         self._line(f"Requesting pairing code from {base_url}…")
 
     def code(self, started: PairingStarted) -> None:

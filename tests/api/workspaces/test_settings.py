@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -246,3 +247,19 @@ def test_a_change_of_nothing_is_no_event(engine: Engine, workspace_id: str, cloc
     with reading(engine) as session:
         events = session.scalars(select(AuditRecord.event)).all()
     assert set(events) == {"workspace.created", "member.added"}
+
+
+@on_sqlite
+def test_a_form_that_was_open_meanwhile_changes_only_what_was_typed_into_it(
+    people: People, workspace_id: str, engine: Engine
+) -> None:
+    owner = people.member(workspace_id, "vk@acme.co", Role.OWNER)
+    opened = owner.get("/acme-co/settings").text
+    fields = dict(re.findall(r'name="(seen_\w+)" value="([^"]*)"', opened)) | {"time_zone": "UTC"}
+    assert set(fields) == {"seen_name", "seen_time_zone", "seen_currency_note", "time_zone"}
+    name = fields["seen_name"]
+    assert owner.post_form("/acme-co/settings", {**fields, "name": "Other tab", "currency_note": ""}).status_code == 303
+    assert owner.post_form("/acme-co/settings", {**fields, "name": name, "currency_note": "EUR"}).status_code == 303
+    with reading(engine) as session:
+        settings = settings_of(session, workspace_id)
+    assert (settings.name, settings.currency_note) == ("Other tab", "EUR")
