@@ -148,6 +148,10 @@ class Person:
     def heading(self) -> str:
         return self.page.locator("h1").inner_text()
 
+    def mails_so_far(self) -> int:
+        """Return how many mails came to this person."""
+        return len(self._mails())
+
     def newest_mail(self, subject: str, after: int = 0) -> str:
         """Wait for a mail to this person whose subject has these words, and return its text."""
         deadline = time.monotonic() + _MAIL_SECONDS

@@ -83,10 +83,12 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 def sign_in_by_code(person: Person) -> None:
+    before = person.mails_so_far()
     person.fill("E-mail address", person.address)
     person.press("Mail me a link")
-    code = re.search(r"\b(\d{6}|\d{3} \d{3})\b", person.newest_mail("."))
-    assert code, person.newest_mail(".")
+    mail = person.newest_mail(".", after=before)  # the code of an earlier mail is worth nothing any more
+    code = re.search(r"\b(\d{6}|\d{3} \d{3})\b", mail)
+    assert code, mail
     person.fill("Six-digit code", code[1])
     person.press("Sign in")
 
