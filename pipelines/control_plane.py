@@ -9,7 +9,6 @@ Everything is read in one read-only transaction, so that the exports agree with 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -21,13 +20,13 @@ import pyarrow as pa
 from sqlalchemy import Connection, Engine, text
 
 from pipelines.durable_files import write_if_changed
-from pipelines.lake.arrow import array, parquet, uuid_array
+from pipelines.export_tables import encoded, table_digest, table_of
 from pipelines.lake.paths import Home
+from pipelines.lake.rate_book import Rate
 from pipelines.lake.schema import INSTANT
 from pipelines.lake.schema import UUID as UUID_TYPE
 from pipelines.landed_export import LANDED_SCHEMA, LANDED_SQL, LandedFileRow, exported_file, landed_file
 from pipelines.negotiated_rates import read_negotiated_rates
-from pipelines.rates.book import Rate
 from pipelines.retention import horizon
 
 WITHHELD_OVER_CEILING: Final = "plan_project_ceiling"
@@ -104,8 +103,6 @@ def _project(row: Sequence[Any], _today: date) -> Sequence[Any]:
 
 _TEXT: Final = pa.string()
 _COUNT: Final = pa.int64()
-_UUID_BYTES: Final = 16
-_UUID_LETTERS: Final = 36
 _DAY: Final = pa.date32()
 _EXPORTS: Final = (
     _Export(
@@ -159,7 +156,6 @@ _EXPORTS: Final = (
         ]),
     ),
 )  # fmt: skip
-_WHERE_BYTES_LIE: Final = ("path", "origin_file_seq")
 
 EXPORT_NAMES: Final = (*(one.name for one in _EXPORTS), "landed_files")
 """Names of the exports this module writes, without `.parquet`."""
@@ -188,7 +184,7 @@ def read_control_plane(engine: Engine, home: Home, today: date) -> ControlPlane:
     horizons: dict[str, date | None] = {str(one["workspace_id"]): one["retained_from"] for one in workspaces}
     landed = [landed_file(row) for row in files]
     rows = [exported_file(home, one, row[1], horizons) for one, row in zip(landed, files, strict=True)]
-    tables["landed_files"] = _table(LANDED_SCHEMA, rows)
+    tables["landed_files"] = table_of(LANDED_SCHEMA, rows)
     return ControlPlane(
         tables=tables,
         landed=landed,
@@ -210,14 +206,8 @@ def write_control_plane(control_plane: ControlPlane, home: Home) -> dict[str, Pa
     """
     paths = {name: home.exports / f"{name}.parquet" for name in control_plane.tables}
     for name, path in paths.items():
-        write_if_changed(path, _encode(control_plane.tables[name]))
+        write_if_changed(path, encoded(control_plane.tables[name]))
     return paths
-
-
-def table_digest(table: pa.Table) -> str:
-    """Return a digest of a table's content; where bytes lie does not count."""
-    kept = table.drop_columns([name for name in _WHERE_BYTES_LIE if name in table.column_names])
-    return hashlib.sha256(_encode(kept)).hexdigest()
 
 
 def _read(connection: Connection, export: _Export, today: date) -> pa.Table:
@@ -225,32 +215,4 @@ def _read(connection: Connection, export: _Export, today: date) -> pa.Table:
     if export.convert is not None:
         found = [export.convert(row, today) for row in found]
     # Sorted here: two databases may order text by different rules.
-    return _table(export.schema, sorted(found, key=itemgetter(0, 1)))
-
-
-def _table(schema: pa.Schema, rows: Sequence[Sequence[Any]]) -> pa.Table:
-    columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [() for _ in schema]
-    return pa.Table.from_arrays(
-        [_column(kind, values) for kind, values in zip(schema.types, columns, strict=True)], schema=schema
-    )
-
-
-def _column(kind: pa.DataType, values: Sequence[Any]) -> Any:
-    if kind == UUID_TYPE:
-        if None in values:
-            stored = [None if value is None else bytes.fromhex(value.replace("-", "")) for value in values]
-            return uuid_array(kind, array(stored, type=pa.binary(16)))
-        # One text after the other: a UUID object each would be most of the work for tens of thousands of batches.
-        content = bytes.fromhex("".join(values).replace("-", ""))
-        if len(content) != _UUID_BYTES * len(values) or not set(map(len, values)) <= {_UUID_LETTERS}:
-            raise ValueError("the app database has an id that is no UUID")
-        return uuid_array(kind, pa.Array.from_buffers(pa.binary(16), len(values), [None, pa.py_buffer(content)]))
-    if pa.types.is_timestamp(kind):
-        return array(values, type=pa.int64()).cast(kind)
-    return array(values, type=kind)
-
-
-def _encode(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    parquet.write_table(table, sink, compression="zstd", store_schema=False)
-    return sink.getvalue().to_pybytes()
+    return table_of(export.schema, sorted(found, key=itemgetter(0, 1)))

@@ -15,12 +15,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipelines.calendar import DAYS_AHEAD, write_local_days
-from pipelines.control_plane import table_digest
+from pipelines.export_tables import table_digest
 from pipelines.lake.arrow import compute, parquet
 from pipelines.lake.clock import Clock
 from pipelines.lake.paths import Home
+from pipelines.lake.rate_book import Rate
 from pipelines.model_pairs import Pair
-from pipelines.rates.book import Rate
 from pipelines.rates.export import write_model_aliases, write_rate_book
 from pipelines.whole_files import Identity, identity
 

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from pipelines.lake.clock import from_micros
-from pipelines.rates.book import UNTIL_FURTHER_NOTICE, Rate, TokenRates
+from pipelines.lake.rate_book import UNTIL_FURTHER_NOTICE, Rate, TokenRates
 
 SOURCE: Final = "negotiated"
 _SQL: Final = """

@@ -21,7 +21,7 @@ import duckdb
 import msgspec
 
 from pipelines.durable_files import replacing, sha256_of_file
-from pipelines.lake.catalog import CurrentPointer, quoted, read_pointer
+from pipelines.lake.catalog import BUILD_INSTANT, CurrentPointer, build_instant, quoted, read_pointer
 from pipelines.lake.part_views import PART_COLUMNS, PARTS_TABLE, Part, by_table, read_parts, rows_of
 from pipelines.lake.paths import Home
 from pipelines.roll_up_parts import ROLL_UPS, PartError, publish_parts
@@ -30,7 +30,6 @@ from pipelines.warehouse import FACTS, warehouse_opened
 
 _log = logging.getLogger(__name__)
 
-_INSTANT_FORMAT: Final = "b%Y%m%dT%H%M%S"
 # Table to its order on disk: what pages ask for lies together.
 _COPIED_TABLES: Final = {
     "dim_workspaces": "workspace_id",
@@ -103,12 +102,7 @@ def new_build_id(now: datetime, after: str | None) -> str:
     instant = now.astimezone(UTC).replace(microsecond=0)
     if after is not None and instant <= build_instant(after):
         instant = build_instant(after) + timedelta(seconds=1)
-    return f"{instant.strftime(_INSTANT_FORMAT)}-{secrets.token_hex(4)}"
-
-
-def build_instant(build_id: str) -> datetime:
-    """Return the instant in a build id, aware UTC, to the second."""
-    return datetime.strptime(build_id.partition("-")[0], _INSTANT_FORMAT).replace(tzinfo=UTC)
+    return f"{instant.strftime(BUILD_INSTANT)}-{secrets.token_hex(4)}"
 
 
 def snapshot_name(build_id: str) -> str:

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from pipelines.durable_files import TEMPORARY_PREFIX, remove_leftovers
+from pipelines.lake.catalog import build_instant
 from pipelines.lake.paths import Home
 from pipelines.lake.row_files import rows_name
-from pipelines.publish import build_instant, snapshot_files
+from pipelines.lake.snapshot_lease import build_that_stays
+from pipelines.publish import snapshot_files
 from pipelines.row_files import remove_unless_in_use
 
 SNAPSHOTS_KEPT: Final = 5
@@ -49,7 +51,8 @@ def clean_marts(home: Home, now: datetime) -> int:
     deleted = remove_leftovers(home.marts) + remove_leftovers(home.roll_up_parts)
     deleted += remove_leftovers(home.segments, remove_unless_in_use)
     snapshots = {path.stem.removeprefix("marts-"): path for path in home.marts.glob("marts-b*.duckdb")}
-    for build_id in expired_builds(list(snapshots), now):
+    needed = build_that_stays(home)
+    for build_id in (one for one in expired_builds(list(snapshots), now) if one != needed):
         snapshots.pop(build_id).unlink(missing_ok=True)
         deleted += 1
     named = frozenset[str]().union(*(_names(home.root, path.name) for path in snapshots.values()))

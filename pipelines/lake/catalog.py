@@ -34,6 +34,8 @@ _log = logging.getLogger(__name__)
 _Answer = TypeVar("_Answer")
 
 _DAILY: Final = "mart_spend_daily"
+BUILD_INSTANT: Final = "b%Y%m%dT%H%M%S"
+"""How the instant stands in a build id, UTC."""
 WITHOUT_DEVICES: Final = "spend_daily_without_devices"
 """The daily roll-up summed over devices: what most questions ask for, a fraction of its rows."""
 
@@ -227,6 +229,11 @@ def read_pointer(home: Home) -> CurrentPointer | None:
     if Path(pointer.file).name != pointer.file:
         raise ValueError("the pointer to the published marts names a path outside their folder")
     return pointer
+
+
+def build_instant(build_id: str) -> datetime:
+    """Return the instant in a build id, aware UTC, to the second."""
+    return datetime.strptime(build_id.partition("-")[0], BUILD_INSTANT).replace(tzinfo=UTC)
 
 
 def _identity(path: Path) -> tuple[int, int, int] | None:

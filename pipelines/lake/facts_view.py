@@ -14,7 +14,7 @@ from pipelines.lake.row_lookup import NO_PROJECT
 
 # Same rule as the warehouse's fct_requests: visibility is joined when read, never written into immutable segments.
 _FCT_REQUESTS: Final = """
-create view fct_requests as
+create view {name} as
 select
     priced.* replace (
         coalesce(priced.project, '{no_project}') as project,
@@ -22,21 +22,29 @@ select
     ),
     case when priced.received_at >= projects.withheld_since then projects.withheld_reason end as withheld_reason
 from ({priced}) as priced
-left join marts.dim_projects as projects
+left join {projects} as projects
     on priced.workspace_id = projects.workspace_id
     and priced.project = projects.project
 """
 
 
-def make_facts_view(connection: duckdb.DuckDBPyConnection, segments: str) -> None:
+def make_facts_view(
+    connection: duckdb.DuckDBPyConnection,
+    segments: str,
+    *,
+    name: str = "fct_requests",
+    projects: str = "marts.dim_projects",
+) -> None:
     """Create `fct_requests`.
 
     Args:
-        connection: has the snapshot attached as `marts`.
-        segments: the files with its facts, as SQL text literals joined by commas.
+        connection: where the view is made.
+        segments: the files with a snapshot's facts, as SQL text literals joined by commas.
+        name: of the view.
+        projects: where the snapshot's `dim_projects` stands.
     """
     rows = f"select * from read_parquet([{segments}])"  # noqa: S608 - our own files
     columns = {name for name, *_ in connection.execute(f"describe {rows}").fetchall()}
     if "project_as_logged" not in columns:  # of an earlier release, to which all was as it was logged
         rows = rows.replace("*", "*, project as project_as_logged", 1)
-    connection.execute(_FCT_REQUESTS.format(priced=rows, no_project=NO_PROJECT))
+    connection.execute(_FCT_REQUESTS.format(name=name, priced=rows, projects=projects, no_project=NO_PROJECT))

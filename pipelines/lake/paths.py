@@ -75,6 +75,11 @@ class Home:
         return self.root / ".maintenance.lock"
 
     @property
+    def bill_turns(self) -> Path:
+        """Lock files of the connections to providers' billing that are being read, named by their ids."""
+        return self.root / ".bill-turns"
+
+    @property
     def restoring_mark(self) -> Path:
         """Lies in a home from the first file of a restore to its last step."""
         return self.root / ".restoring"
@@ -124,6 +129,11 @@ class Home:
         return self.marts / "CURRENT"
 
     @property
+    def analysis_pointer(self) -> Path:
+        """JSON file naming the analysis that readers should open."""
+        return self.marts / "ANALYSIS"
+
+    @property
     def segments(self) -> Path:
         """Immutable Parquet segments of facts, named by digest."""
         return self.marts / "segments"
@@ -137,6 +147,21 @@ class Home:
     def serving_spill(self) -> Path:
         """Where queries on published marts spill when memory runs short; DuckDB makes it when needed."""
         return self.marts / "spill"
+
+    @property
+    def analysis(self) -> Path:
+        """What analysis builds work with: exports, a database while one runs, dbt's own files, locks."""
+        return self.root / "analysis"
+
+    @property
+    def analysis_lock(self) -> Path:
+        """Lock file that lets one analysis at a time be built."""
+        return self.analysis / "build.lock"
+
+    @property
+    def analysed_snapshot(self) -> Path:
+        """Names the snapshot that an analysis is being built of, for as long as its lock is held."""
+        return self.analysis / "snapshot.lock"
 
     @property
     def dagster(self) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,31 +16,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.lake.schema import INSTANT, UUID
+from pipelines.lake.rate_book import Rate, rate_book_version
+from pipelines.lake.rate_book_file import RATE_BOOK_SCHEMA, rate_row
 from pipelines.rates.aliases import resolve_models
-from pipelines.rates.book import Rate, TokenRates, rate_book_version
 from pipelines.rates.seed import seed_rates
 
 _log = logging.getLogger(__name__)
-
-KINDS = tuple(field.name for field in fields(TokenRates))
-
-RATE_BOOK_SCHEMA = pa.schema(
-    [
-        pa.field("rate_id", pa.string(), nullable=False),
-        pa.field("workspace_id", UUID),
-        pa.field("provider", pa.string(), nullable=False),
-        pa.field("model_ref", pa.string(), nullable=False),
-        pa.field("service_tier", pa.string(), nullable=False),
-        pa.field("context_over_tokens", pa.int64(), nullable=False),
-        pa.field("valid_from", INSTANT, nullable=False),
-        pa.field("valid_to", INSTANT, nullable=False),
-        pa.field("known_from", INSTANT, nullable=False),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("currency", pa.string(), nullable=False),
-        *(pa.field(f"{kind}_picousd_per_token", pa.int64()) for kind in KINDS),
-    ]
-)
 
 MODEL_ALIASES_SCHEMA = pa.schema(
     [
@@ -80,7 +61,7 @@ def write_rate_book(path: Path, *, now: datetime, negotiated: Sequence[Rate] = (
     seed = [replace(rate, known_from=known.get(rate.rate_id, now)) for rate in seed_rates()]
     rates = [*seed, *negotiated]
     version = rate_book_version(rates)
-    table = pa.Table.from_pylist([_row(rate) for rate in rates], schema=RATE_BOOK_SCHEMA)
+    table = pa.Table.from_pylist([rate_row(rate) for rate in rates], schema=RATE_BOOK_SCHEMA)
     known_as = {"version": version, "changed_at": _changed_at(path, version, now)}
     write_table(path, table.replace_schema_metadata(known_as))
     return version
@@ -95,11 +76,6 @@ def write_model_aliases(path: Path, pairs: Iterable[tuple[str, str]]) -> None:
     """
     rows = [vars(alias) for alias in resolve_models(pairs)]
     write_table(path, pa.Table.from_pylist(rows, schema=MODEL_ALIASES_SCHEMA))
-
-
-def read_rate_book(path: Path) -> list[Rate]:
-    """Read a rate book back, row for row."""
-    return [_rate(row) for row in pq.read_table(path).to_pylist()]
 
 
 def _changed_at(path: Path, version: str, now: datetime) -> str:
@@ -128,22 +104,3 @@ def _known_from(path: Path) -> dict[str, datetime]:
         )
         return {}
     return {row["rate_id"]: row["known_from"] for row in rows}
-
-
-def _row(rate: Rate) -> dict[str, Any]:
-    row = {name: getattr(rate, name, None) for name in RATE_BOOK_SCHEMA.names}
-    row |= {f"{kind}_picousd_per_token": getattr(rate.rates, kind) for kind in KINDS}
-    row["currency"] = "USD"
-    row["workspace_id"] = bytes.fromhex(rate.workspace_id.replace("-", "")) if rate.workspace_id else None
-    return row
-
-
-def _rate(row: dict[str, Any]) -> Rate:
-    rates = TokenRates(**{kind: row.pop(f"{kind}_picousd_per_token") for kind in KINDS})
-    workspace = row.pop("workspace_id")
-    known = {field.name for field in fields(Rate)}
-    return Rate(
-        rates=rates,
-        workspace_id=str(workspace) if workspace is not None else None,
-        **{name: value for name, value in row.items() if name in known},
-    )

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import astuple, fields, replace
 from datetime import datetime
 
-from pipelines.rates.book import Rate, TokenRates
-from pipelines.rates.reference import RateIndex
+from pipelines.lake.pricing import RateIndex
+from pipelines.lake.rate_book import Rate, TokenRates
 from pipelines.rates.seed import seed_rates
 
 

@@ -22,7 +22,7 @@ from importlib.metadata import version
 from genai_prices import data_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, Provider, StartDateConstraint, TieredPrices
 
-from pipelines.rates.book import (
+from pipelines.lake.rate_book import (
     SINCE_EVER,
     STANDARD_TIER,
     UNTIL_FURTHER_NOTICE,

@@ -1,4 +1,4 @@
-"""Checks of the immutable files that a published build names: segments of facts and parts of roll-ups.
+"""Checks of immutable published files: a build's segments of facts and parts of roll-ups, and the analysis.
 
 Belongs here: that each is there, once, and as it was published; asked of the snapshot file itself, so that a file whose
 loss keeps the build from being opened is named too. Does not belong here: what is in them (`mart_checks`).
@@ -15,6 +15,7 @@ from typing import Final
 import duckdb
 
 from pipelines.durable_files import sha256_of_file
+from pipelines.lake.analysis_catalog import read_analysis_pointer
 from pipelines.lake.part_views import Part
 from pipelines.lake.paths import Home
 from pipelines.publish import named_files
@@ -53,6 +54,23 @@ def check_published_files(home: Home, file: str, report: VerifyReport) -> bool:
     if files.parts:
         _check_tables(home.marts / file, files.parts, report)
     return len(report.differences) == known
+
+
+def check_analysis(home: Home, report: VerifyReport) -> None:
+    """Check the published analysis, if there is one, by its digest.
+
+    Args:
+        home: the installation.
+        report: is told what differs.
+    """
+    try:
+        pointer = read_analysis_pointer(home)
+    except ValueError as fault:
+        report.differs(f"marts/{home.analysis_pointer.name} cannot be read: {fault}")
+        return
+    if pointer is not None:
+        report.count("analyses")
+        _check_bytes(home.marts / pointer.file, pointer.sha256, f"analysis {pointer.file}", report)
 
 
 def _check_bytes(path: Path, sha256: str, called: str, report: VerifyReport) -> None:

@@ -17,9 +17,9 @@ import polars as pl
 
 from daemon.wire.record import RECORD_KEYS
 from pipelines.lake.arrow import parquet
+from pipelines.lake.pricing import RateIndex, extra_values, price_picousd, token_kinds
+from pipelines.lake.rate_book import Rate
 from pipelines.lake.schema import LANDING_SCHEMA, ORIGIN_COLUMNS
-from pipelines.rates.book import Rate
-from pipelines.rates.reference import RateIndex, extra_values, price_picousd, token_kinds
 from pipelines.verify.attribution import Reattributions
 
 IDENTITY: Final = ["workspace_id", "request_id"]

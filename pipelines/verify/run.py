@@ -16,8 +16,8 @@ from pipelines.lake.catalog import Snapshot, SnapshotReader, read_pointer
 from pipelines.lake.horizons import published_horizons
 from pipelines.lake.landing_lease import landed_bytes_stay
 from pipelines.lake.paths import Home
+from pipelines.lake.rate_book_file import read_rate_book
 from pipelines.publish import snapshot_name
-from pipelines.rates.export import read_rate_book
 from pipelines.verify.ledger_checks import Ledger, check_batches, check_files, read_ledger
 from pipelines.verify.mart_checks import (
     check_accounts,
@@ -28,7 +28,7 @@ from pipelines.verify.mart_checks import (
     read_reattributions,
     read_withholding,
 )
-from pipelines.verify.published_files import check_published_files
+from pipelines.verify.published_files import check_analysis, check_published_files
 from pipelines.verify.recompute import Stored, recompute
 from pipelines.verify.report import VerifyReport
 
@@ -51,6 +51,7 @@ def verify(home: Home, engine: Engine) -> VerifyReport:
         ledger = read_ledger(engine)
         whole = check_files(home, ledger, report)
         check_batches(ledger, report)
+        check_analysis(home, report)
         if snapshot is None:
             if home.current_pointer.exists():
                 report.differs("the published marts cannot be opened")

@@ -6,10 +6,10 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pipelines.lake.pricing import RateIndex, TokenKinds, extra_values, price_picousd, token_kinds
+from pipelines.lake.rate_book import SINCE_EVER, UNTIL_FURTHER_NOTICE, Rate, TokenRates
+from pipelines.lake.rate_book_file import read_rate_book
 from pipelines.rates.aliases import resolve_model
-from pipelines.rates.book import SINCE_EVER, UNTIL_FURTHER_NOTICE, Rate, TokenRates
-from pipelines.rates.export import read_rate_book
-from pipelines.rates.reference import RateIndex, TokenKinds, extra_values, price_picousd, token_kinds
 from tests.dbt_project.lake_builder import NOW, Lake, named_uuid
 from tests.dbt_project.warehouse import Warehouse
 

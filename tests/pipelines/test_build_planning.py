@@ -9,8 +9,9 @@ import pytest
 from pipelines.build_inputs import BuildInputs, Extent, ledger_digest, plan_build
 from pipelines.dbt_runner import DbtRun, NodeResult
 from pipelines.dbt_selection import affected_nodes, changed_sources
+from pipelines.lake.catalog import build_instant
 from pipelines.landed_export import LandedFileRow
-from pipelines.publish import build_instant, new_build_id
+from pipelines.publish import new_build_id
 from pipelines.snapshot_cleanup import expired_builds
 
 BASE = BuildInputs(

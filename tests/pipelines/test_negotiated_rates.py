@@ -13,8 +13,8 @@ import pytest
 from api.audit import OPERATOR
 from api.db.session import transaction
 from api.rate_overrides import NegotiatedRate, set_rate_override, withdraw_rate_override
+from pipelines.lake.rate_book_file import read_rate_book
 from pipelines.ledger_watch import Trace, database_trace
-from pipelines.rates.export import read_rate_book
 from pipelines.refresh import refresh
 from tests.pipelines.lake_builder import NOON, Lake, calls, named_id
 from tests.pipelines.published import ask

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from pipelines.rates.book import SINCE_EVER, UNTIL_FURTHER_NOTICE, Rate, TokenRates
-from pipelines.rates.export import read_rate_book, write_model_aliases, write_rate_book
-from pipelines.rates.reference import RateIndex, TokenKinds, extra_values, price_picousd, token_kinds
+from pipelines.lake.pricing import RateIndex, TokenKinds, extra_values, price_picousd, token_kinds
+from pipelines.lake.rate_book import SINCE_EVER, UNTIL_FURTHER_NOTICE, Rate, TokenRates
+from pipelines.lake.rate_book_file import read_rate_book
+from pipelines.rates.export import write_model_aliases, write_rate_book
 from pipelines.rates.seed import seed_rates
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

@@ -23,9 +23,9 @@ from genai_prices.types import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.lake.pricing import RateIndex, TokenKinds, price_picousd
+from pipelines.lake.rate_book import Rate, picousd_per_token, rate_book_version
 from pipelines.rates.aliases import resolve_model
-from pipelines.rates.book import Rate, picousd_per_token, rate_book_version
-from pipelines.rates.reference import RateIndex, TokenKinds, price_picousd
 from pipelines.rates.seed import PACKAGE_PROVIDERS, bands, model_rates, package_providers, seed_rates, tier_contexts
 
 BOOK = RateIndex(seed_rates())

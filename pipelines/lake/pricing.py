@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from datetime import datetime
+from typing import cast
 
-from pipelines.rates.book import STANDARD_TIER, Rate, TokenRates
+from pipelines.lake.rate_book import STANDARD_TIER, Rate, TokenRates
 
 
 @dataclass(frozen=True)
@@ -61,13 +62,13 @@ class TokenKinds:
 def extra_values(extra_json: str | None) -> tuple[str | None, int]:
     """Read (service tier as reported, lower case; one-hour cache writes, tokens) from a row's unknown keys."""
     try:
-        extra = json.loads(extra_json) if extra_json else {}
+        extra: object = json.loads(extra_json) if extra_json else {}
     except ValueError:
         extra = {}
     if not isinstance(extra, dict):
         return None, 0
-    tier: object = extra.get("service_tier")
-    one_hour: object = extra.get("cache_write_1h_tokens")
+    values = cast("dict[str, object]", extra)
+    tier, one_hour = values.get("service_tier"), values.get("cache_write_1h_tokens")
     if not isinstance(one_hour, int) or isinstance(one_hour, bool) or not 0 <= one_hour < UINT64_END:
         one_hour = 0
     return (tier.lower() if isinstance(tier, str) else None), one_hour

@@ -1,7 +1,8 @@
 """One price, and a book of them.
 
 Belongs here: the row of the rate book, its identity and the exact arithmetic from USD per million tokens to integer
-picodollars per token. Does not belong here: where prices come from (`seed`) or how rows are stored (`export`).
+picodollars per token. Does not belong here: where prices come from (`pipelines.rates`) or how
+rows are stored (`pipelines.lake.rate_book_file`).
 
 1 USD = 10^12 picodollars, so 1 USD per million tokens is 10^6 picodollars per token: every published price is an
 integer, and sums of them are exact.
