@@ -8,9 +8,17 @@ from typing import Any, Final
 
 import dagster as dg
 
+from pipelines.assets.analysis import (
+    ANALYSIS_JOB,
+    analysis_resource,
+    finance_exports,
+    hourly_analysis,
+    published_analysis,
+)
+from pipelines.assets.bills import BILLS_JOB, daily_bills, provider_bills
 from pipelines.assets.compaction import COMPACTION_JOB, compacted_files, hourly_compaction
-from pipelines.assets.dbt_models import dbt_models
-from pipelines.assets.keys import COMPACTED_FILES
+from pipelines.assets.dbt_models import analysis_models, dbt_models
+from pipelines.assets.keys import COMPACTED_FILES, FINANCE_KEYS, PROVIDER_BILLS, PUBLISHED_ANALYSIS
 from pipelines.assets.landing import EXTERNAL_ASSETS, exports
 from pipelines.assets.snapshot import published_snapshot
 from pipelines.assets.triggers import ledger_sensor, nightly_rebuild
@@ -34,20 +42,44 @@ def build_graph(home: Home) -> dg.Definitions:
         DbtParseError: the dbt project does not parse.
     """
     engine = open_database(home.database_url)
-    models = dbt_models(warm_dbt(home).manifest_json())
+    manifest = warm_dbt(home).manifest_json()
+    models, analysed = dbt_models(manifest), analysis_models(manifest)
     compaction = dg.AssetSelection.assets(COMPACTED_FILES)
+    analysis = dg.AssetSelection.assets(*FINANCE_KEYS, *analysed.keys, PUBLISHED_ANALYSIS)
+    bills = dg.AssetSelection.assets(PROVIDER_BILLS)
     job = dg.define_asset_job(
-        REFRESH_JOB, selection=dg.AssetSelection.all() - compaction, description="Bring the marts up to date."
+        REFRESH_JOB,
+        selection=dg.AssetSelection.all() - compaction - analysis - bills,
+        description="Bring the marts up to date.",
+    )
+    bills_job = dg.define_asset_job(BILLS_JOB, selection=bills, description="Read what providers billed.")
+    analysis_job = dg.define_asset_job(
+        ANALYSIS_JOB, selection=analysis, description="Build the analysis of the published marts."
     )
     compaction_job = dg.define_asset_job(
         COMPACTION_JOB, selection=compaction, description="Merge landed files and let go of days past retention."
     )
     return dg.Definitions(
-        assets=[*EXTERNAL_ASSETS, compacted_files(home), exports, models, published_snapshot(_published_from(models))],
-        jobs=[job, compaction_job],
+        assets=[
+            *EXTERNAL_ASSETS,
+            compacted_files(home),
+            provider_bills(home),
+            exports,
+            models,
+            published_snapshot(_published_from(models)),
+            finance_exports,
+            analysed,
+            published_analysis(analysed.keys),
+        ],
+        jobs=[job, compaction_job, analysis_job, bills_job],
         sensors=[ledger_sensor(home, engine, job)],
-        schedules=[nightly_rebuild(job), hourly_compaction(compaction_job)],
-        resources={"build": build_resource(home)},
+        schedules=[
+            nightly_rebuild(job),
+            hourly_compaction(compaction_job),
+            daily_bills(bills_job),
+            hourly_analysis(analysis_job),
+        ],
+        resources={"build": build_resource(home), "analysis": analysis_resource(home)},
         executor=dg.in_process_executor,
     )
 
