@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.calendar import write_local_days
+from pipelines.lake.rate_book import Rate
 from pipelines.lake.schema import INSTANT, LANDING_SCHEMA, UUID
-from pipelines.rates.book import Rate
 from pipelines.rates.export import write_model_aliases, write_rate_book
 from pipelines.verify.attribution import Reattribution
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from dbt.contracts.graph.manifest import Manifest
 
-from pipelines.rates.book import SINCE_EVER, UNTIL_FURTHER_NOTICE, Rate, TokenRates
+from pipelines.lake.rate_book import SINCE_EVER, UNTIL_FURTHER_NOTICE, Rate, TokenRates
 from pipelines.verify.attribution import Reattribution
 from tests.dbt_project.lake_builder import NOW, RECEIVED, Lake, named_uuid
 from tests.dbt_project.warehouse import Warehouse, differences, failures

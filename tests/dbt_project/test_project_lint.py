@@ -10,9 +10,10 @@ from dbt.contracts.graph.manifest import Manifest
 from dbt.contracts.graph.nodes import ModelNode, SourceDefinition
 
 from pipelines.calendar import LOCAL_DAYS_SCHEMA
+from pipelines.lake.pricing import CONVENTIONS, OTHER_PROVIDERS, TokenConvention
+from pipelines.lake.rate_book_file import RATE_BOOK_SCHEMA
 from pipelines.lake.schema import INSTANT, LANDING_SCHEMA, ORIGIN_COLUMNS, UUID
-from pipelines.rates.export import MODEL_ALIASES_SCHEMA, RATE_BOOK_SCHEMA
-from pipelines.rates.reference import CONVENTIONS, OTHER_PROVIDERS, TokenConvention
+from pipelines.rates.export import MODEL_ALIASES_SCHEMA
 from tests.dbt_project.lake_builder import EXPORTS
 from tests.dbt_project.warehouse import PROJECT
 
@@ -31,7 +32,9 @@ MAY_READ = {
     "staging": {"source", "staging"},
     "intermediate": {"staging", "intermediate"},
     "marts": {"staging", "intermediate", "marts"},
+    "analysis": {"source", "analysis"},
 }
+ANALYSED = ("published", "finance")
 
 
 def models(manifest: Manifest) -> list[ModelNode]:
@@ -42,8 +45,12 @@ def layer(manifest: Manifest, unique_id: str) -> str:
     if unique_id.startswith("source."):
         return "source"
     if unique_id.startswith("seed."):
-        return "staging"
+        return "analysis" if "analysis" in manifest.nodes[unique_id].tags else "staging"
     return manifest.nodes[unique_id].fqn[1]
+
+
+def sources(manifest: Manifest, model: ModelNode) -> set[str]:
+    return {manifest.sources[one].source_name for one in model.depends_on_nodes if one in manifest.sources}
 
 
 def columns(manifest: Manifest, source: str, table: str) -> dict[str, str]:
@@ -95,8 +102,28 @@ def test_layers_only_build_on_those_below(manifest: Manifest):
         assert read <= MAY_READ[layer(manifest, model.unique_id)], model.name
 
 
+def test_the_analysis_reads_what_is_published_and_nothing_else_reads_that(manifest: Manifest):
+    """It has a database of its own, where the models of the refresh are not, and is never part of a refresh."""
+    for model in models(manifest):
+        of_analysis = layer(manifest, model.unique_id) == "analysis"
+        assert ("analysis" in model.tags) == of_analysis, model.name
+        for source in sources(manifest, model):
+            assert (source in ANALYSED) == of_analysis, (model.name, source)
+    for test in manifest.nodes.values():
+        if test.unique_id.startswith("test."):
+            stages = {layer(manifest, one) == "analysis" for one in test.depends_on_nodes if one in manifest.nodes}
+            assert len(stages) == 1, test.name
+
+
+def test_every_table_of_the_analysis_is_a_workspaces(manifest: Manifest):
+    for model in models(manifest):
+        if layer(manifest, model.unique_id) == "analysis" and model.config.materialized == "table":
+            assert next(iter(model.columns)) == "workspace_id", model.name
+
+
 def test_models_live_in_the_layer_their_name_says(manifest: Manifest):
     prefixes = {"staging": ("stg_",), "intermediate": ("int_",), "marts": ("dim_", "fct_", "mart_")}
+    prefixes["analysis"] = ("int_", "mart_")
     for model in models(manifest):
         assert model.name.startswith(prefixes[layer(manifest, model.unique_id)]), model.name
         assert model.schema == "main"
@@ -134,5 +161,5 @@ def test_sql_and_python_agree_on_token_conventions():
 
 def test_marts_are_documented_in_the_readme(manifest: Manifest):
     readme = (PROJECT / "README.md").read_text()
-    missing = [m.name for m in models(manifest) if layer(manifest, m.unique_id) == "marts" and m.name not in readme]
+    missing = [m.name for m in models(manifest) if m.name not in readme and not m.name.startswith(("stg_", "int_"))]
     assert not missing

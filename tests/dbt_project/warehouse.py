@@ -108,7 +108,7 @@ class Warehouse:
         self.lake.write_exports()
         if full:
             self.segments = []
-        command = ["build", "--exclude-resource-type", "unit_test"]
+        command = ["build", "--exclude-resource-type", "unit_test", "--exclude", "tag:analysis"]
         if not tested:
             command += ["--exclude-resource-type", "test"]
         if full:

@@ -1,0 +1,1 @@
+"""Optimisation: what people decide about recommendations."""

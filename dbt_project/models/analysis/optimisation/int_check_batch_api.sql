@@ -1,0 +1,22 @@
+with
+
+tiers as (select * from {{ ref('int_tier_prices') }}),
+
+final as (
+    select
+        {{ finding(
+            'batch_api',
+            'saving_picousd',
+            "case when requests * 5 >= all_requests * 4 and days_seen >= 5 then 'high'"
+            ~ " when requests * 2 >= all_requests and days_seen >= 2 then 'medium' else 'low' end",
+            "format('{:d} % of the {:,} calls of this model come outside working hours, on at least {:d} days.', "
+            ~ percent_of('requests', 'all_requests') ~ ', all_requests, days_seen)',
+            "{all_requests: all_requests, error_requests: error_requests,"
+            ~ " other_picousd: cast(other_picousd as varchar)}",
+            other="other_tier",
+        ) }}
+    from tiers
+    where service_tier = 'standard' and other_tier = 'batch'
+)
+
+select * from final

@@ -1,0 +1,25 @@
+with
+
+clusters as (select * from {{ ref('int_cluster_retry_storms') }}),
+
+summed as (
+    select
+        {{ scope() }},
+        {{ cluster_sums() }}
+    from clusters
+    group by {{ scope() }}
+),
+
+final as (
+    select
+        {{ finding(
+            'retry_waste',
+            'cluster_saving_picousd',
+            "'high'",
+            "format('{:,} prompts were tried again within seconds of a failure, {:,} attempts in all.', clusters, requests)",
+            '{clusters: clusters, repeat_cost_picousd: cast(repeat_cost_picousd as varchar)}',
+        ) }}
+    from summed
+)
+
+select * from final
