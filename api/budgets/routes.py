@@ -21,7 +21,8 @@ from api.dashboards.filters import Filters
 from api.dashboards.models.budgets import BudgetsAnswer
 from api.dashboards.models.group_examples import BUDGETS
 from api.dashboards.money import usd_from_millicents
-from api.dashboards.serving import Call, answer
+from api.dashboards.serving import Call
+from api.dashboards.with_analysis import answer_with_analysis
 from api.db.dependencies import Work
 from api.openapi import describe
 
@@ -75,8 +76,11 @@ class BudgetSet(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
     ),
 )
 def get_budgets(request: Request, reader: ReadWorkspace) -> Response:
-    """Every budget with what was spent of it in the running month; filters do not apply."""
-    return answer(Call(request, reader, Filters()), "budgets", budget_list)
+    """Every budget with what was spent of it in the running month, its forecast, crossing day and risk.
+
+    Filters do not apply. The forecast is made some minutes after new rows, and says of which build.
+    """
+    return answer_with_analysis(Call(request, reader, Filters()), "budgets", budget_list)
 
 
 @router.put(

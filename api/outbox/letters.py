@@ -7,12 +7,16 @@ A letter `x` is `letters/x.txt`, whose first line is `Subject: …`, and `letter
 Templates refuse what they were not given. HTML is escaped; every value is one line, so that no value can begin a
 paragraph, or a header, of its own. Subjects are kept in clear by the outbox: they name no code and no link.
 
+The link of an alert may be a path alone, where nobody said at what address people reach the server: it is text then.
+
     sign_in         link, code, minutes
     invitation      link, inviter, email, workspace, role, expires
     ownership       link, actor, workspace
     deletion        link, actor, workspace, purge_on
     deletion_undone link, actor, workspace
     budget_alert    link, workspace, what, percent, spent, budget, period
+    spend_anomaly   link, workspace, project, model, hour, spent, expected, others
+    saving_regressed link, workspace, project, model, check, unit, before, after, others
 """
 
 from __future__ import annotations

@@ -36,6 +36,8 @@ class MailKind(StrEnum):
     OWNERSHIP = "ownership"
     DELETION = "deletion"
     BUDGET_ALERT = "budget_alert"
+    ANOMALY_ALERT = "anomaly_alert"
+    REGRESSION_ALERT = "regression_alert"
 
 
 class MailState(StrEnum):

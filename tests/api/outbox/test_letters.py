@@ -24,6 +24,14 @@ GIVEN: dict[str, dict[str, Any]] = {
         "link": LINK, "workspace": "Acme", "what": "The project acme-api", "percent": 80, "spent": "$80.00",
         "budget": "$100.00", "period": "July 2026",
     },
+    "spend_anomaly": {
+        "link": LINK, "workspace": "Acme", "project": "acme-api", "model": "openai gpt-5", "spent": "$80.00",
+        "expected": "$1.00", "hour": "2026-07-01 12:00 UTC", "others": 2,
+    },
+    "saving_regressed": {
+        "link": LINK, "workspace": "Acme", "project": "acme-api", "model": "openai gpt-5", "check": "model swap",
+        "unit": "requests", "before": "$4.50", "after": "$9.00", "others": 1,
+    },
 }  # fmt: skip
 
 
@@ -52,11 +60,20 @@ def test_nothing_given_is_markup_or_a_line_of_its_own(name: str) -> None:
     assert "\r" not in subject + text
 
 
+@pytest.mark.parametrize("name", ["budget_alert", "spend_anomaly", "saving_regressed"])
+def test_an_alert_without_the_servers_address_names_the_path_and_links_nothing(name: str) -> None:
+    path = "/acme/projects/acme-api"
+    made = letter(name, **{**GIVEN[name], "link": path})
+    assert f"\nOn your server: {path}\n" in made.text
+    assert path in made.html
+    assert "href" not in made.html
+
+
 def test_a_letter_missing_something_is_not_written() -> None:
     with pytest.raises(jinja2.UndefinedError):
         letter("sign_in", link=LINK, minutes=10)
 
 
 def test_every_template_is_tried_here() -> None:
-    assert {path.stem for path in TEMPLATES.glob("*.txt")} == set(GIVEN)
+    assert {path.stem for path in TEMPLATES.glob("*.txt")} == set(GIVEN) | {"alert_link"}
     assert {path.stem for path in TEMPLATES.glob("*.html")} == set(GIVEN) | {"frame", "button"}
