@@ -1,0 +1,1 @@
+"""Closed months: what was said about a month when it was closed, signed, and opening it again."""
