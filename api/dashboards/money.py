@@ -43,6 +43,11 @@ def percent(part: int, whole: int) -> str | None:
     return _fixed(divide_half_even(part * 100 * 10**PERCENT_DIGITS, whole), PERCENT_DIGITS)
 
 
+def variance_percent(variance: int | None, billed: int | None) -> str | None:
+    """Return a variance in percent of the bill; None without a bill above zero, of which a percentage has no sign."""
+    return percent(variance, billed) if variance is not None and billed is not None and billed > 0 else None
+
+
 def usd_per_request(millicents: int, requests: int) -> str | None:
     """Return USD per request with 8 decimals, half-even; None without a request."""
     if requests == 0:

@@ -17,9 +17,11 @@ from fastapi import Depends, Query, Request
 from pydantic import WithJsonSchema
 
 from api.access.callers import ReadWorkspace
-from api.dashboards.cursor import parse_cursor
+from api.dashboards.cursor import parse_anomaly_cursor, parse_cursor, parse_weight_cursor
 from api.dashboards.filters import VALUES_MAX, FilterError, Filters, parse_filters
 from api.dashboards.periods import RangeName
+from api.dashboards.queries.anomalies import AnomalyPage
+from api.dashboards.queries.reconciliation import DivergencePage
 from api.dashboards.requests import LIMIT_DEFAULT, LIMIT_MAX, Page
 from api.dashboards.search import Search, parse_search
 from api.dashboards.serving import Call
@@ -70,12 +72,12 @@ async def filter_rail(
             devices=device or (),
         )
     except FilterError as error:
-        raise _refused(error) from None
+        raise refused(error) from None
 
 
 async def rail_call(request: Request, reader: ReadWorkspace, filters: Annotated[Filters, Depends(filter_rail)]) -> Call:
     """FastAPI dependency: a call with a filter rail and nothing else."""
-    _only(request, RAIL)
+    only_known(request, RAIL)
     return Call(request, reader, filters)
 
 
@@ -90,14 +92,14 @@ async def request_search(
     try:
         return parse_search(search)
     except FilterError as error:
-        raise _refused(error) from None
+        raise refused(error) from None
 
 
 async def searching_call(
     request: Request, reader: ReadWorkspace, filters: Annotated[Filters, Depends(filter_rail)]
 ) -> Call:
     """FastAPI dependency: a call with a filter rail and a search."""
-    _only(request, RAIL | {"search"})
+    only_known(request, RAIL | {"search"})
     return Call(request, reader, filters)
 
 
@@ -105,7 +107,7 @@ async def paged_call(
     request: Request, reader: ReadWorkspace, filters: Annotated[Filters, Depends(filter_rail)]
 ) -> Call:
     """FastAPI dependency: a call with a filter rail, a search and paging."""
-    _only(request, RAIL | PAGE)
+    only_known(request, RAIL | PAGE)
     return Call(request, reader, filters)
 
 
@@ -124,19 +126,73 @@ async def request_page(
 ) -> Page:
     """FastAPI dependency: which page of the requests is asked for."""
     try:
-        return Page(_limit(limit), parse_cursor(cursor), search)
+        return Page(checked_limit(limit), parse_cursor(cursor), search)
     except FilterError as error:
-        raise _refused(error) from None
+        raise refused(error) from None
+
+
+async def divergence_call(
+    request: Request, reader: ReadWorkspace, filters: Annotated[Filters, Depends(filter_rail)]
+) -> Call:
+    """FastAPI dependency: a call with a filter rail and pages, without a search."""
+    only_known(request, RAIL | {"limit", "cursor"})
+    return Call(request, reader, filters)
+
+
+async def divergence_page(
+    limit: Annotated[
+        str | None,
+        WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT}),
+        Query(description="Most requests of one page."),
+    ] = None,
+    cursor: Annotated[
+        str | None,
+        WithJsonSchema({"type": "string", "maxLength": 120}),
+        Query(description="`next_cursor` of the page before."),
+    ] = None,
+) -> DivergencePage:
+    """FastAPI dependency: which page of the requests behind a variance is asked for."""
+    try:
+        return DivergencePage(checked_limit(limit), parse_weight_cursor(cursor))
+    except FilterError as error:
+        raise refused(error) from None
+
+
+async def anomaly_page(
+    limit: Annotated[
+        str | None,
+        WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT}),
+        Query(description="Most anomalies of one page."),
+    ] = None,
+    cursor: Annotated[
+        str | None,
+        WithJsonSchema({"type": "string", "maxLength": 160}),
+        Query(description="`next_cursor` of the page before."),
+    ] = None,
+) -> AnomalyPage:
+    """FastAPI dependency: which page of the anomalies is asked for."""
+    try:
+        return AnomalyPage(checked_limit(limit), parse_anomaly_cursor(cursor))
+    except FilterError as error:
+        raise refused(error) from None
 
 
 RailCall = Annotated[Call, Depends(rail_call)]
 SearchingCall = Annotated[Call, Depends(searching_call)]
 PagedCall = Annotated[Call, Depends(paged_call)]
 WantedPage = Annotated[Page, Depends(request_page)]
+WantedAnomalies = Annotated[AnomalyPage, Depends(anomaly_page)]
+DivergenceCall = Annotated[Call, Depends(divergence_call)]
+WantedDivergence = Annotated[DivergencePage, Depends(divergence_page)]
 WantedSearch = Annotated[Search | None, Depends(request_search)]
 
 
-def _limit(text: str | None) -> int:
+def checked_limit(text: str | None) -> int:
+    """Return how many rows a page may have.
+
+    Raises:
+        FilterError: it is no whole number in the range.
+    """
     if text is None:
         return LIMIT_DEFAULT
     # isdecimal alone takes digits of other scripts.
@@ -146,11 +202,17 @@ def _limit(text: str | None) -> int:
     return limit
 
 
-def _only(request: Request, known: frozenset[str]) -> None:
+def only_known(request: Request, known: frozenset[str]) -> None:
+    """Refuse parameters that do not exist.
+
+    Raises:
+        Refused: 422 there is one that is not `known`.
+    """
     if not known.issuperset(request.query_params.keys()):
         message = f"Unknown parameter; this path takes {', '.join(sorted(known))}."
         raise invalid(message, code="unknown_parameter")
 
 
-def _refused(error: FilterError) -> Refused:
+def refused(error: FilterError) -> Refused:
+    """Return the 422 of a filter value that cannot be understood."""
     return invalid(str(error), code="invalid_filter")

@@ -22,7 +22,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.responses import StreamingResponse
 
 from api.access.callers import Caller
-from api.dashboards.cache import AnswerCache
+from api.dashboards.cache import AnswerCache, CachedAnswer
 from api.dashboards.control import standing
 from api.dashboards.filters import Filters
 from api.dashboards.models.answer import BuildStamp
@@ -89,10 +89,27 @@ def answer(
     recent: RecentAnswers = call.request.app.state.recent_answers
     mark = recent.mark()
     with viewing(call) as view:
-        key = (_key(view), route, depends_on(view) if depends_on else None)
-        cached = _serving(call.request.app).cache.get(key, lambda: msgspec.json.encode(build(view)))
+        cached = kept(call, view, (route, depends_on(view) if depends_on else None), lambda: build(view))
+    recent.note(call.request.scope, mark, cached.content, {**HEADERS, "ETag": cached.etag})
+    return sent(call, cached)
+
+
+def kept(call: Call, view: View, depends_on: Hashable, build: Callable[[], BuildStamp]) -> CachedAnswer:
+    """Return an answer's bytes from the cache, or build it.
+
+    Args:
+        call: who asks for what.
+        view: what it is built from.
+        depends_on: tells it from other answers of the same view.
+        build: makes it.
+    """
+    key = (_key(view), depends_on)
+    return _serving(call.request.app).cache.get(key, lambda: msgspec.json.encode(build()))
+
+
+def sent(call: Call, cached: CachedAnswer) -> Response:
+    """Return an answer as the caller gets it: nothing new when it has it already."""
     headers = {**HEADERS, "ETag": cached.etag}
-    recent.note(call.request.scope, mark, cached.content, headers)
     if _is_current(call.request, cached.etag):
         return Response(status_code=NOT_MODIFIED, headers=headers)
     return Response(cached.content, headers=headers, media_type="application/json")

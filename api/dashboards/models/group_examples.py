@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from api.dashboards.models.examples import ANSWER, RAIL, SPEND, STAMP
+from api.dashboards.models.planning_examples import ANALYSED, MONTH_END
 
 COST_CENTRES: Final[dict[str, Any]] = {
     **ANSWER,
@@ -35,6 +36,7 @@ COST_CENTRES: Final[dict[str, Any]] = {
 
 BUDGETS: Final[dict[str, Any]] = {
     **STAMP,
+    **ANALYSED,
     "month": "2026-03-01",
     "budgets": [
         {
@@ -48,6 +50,13 @@ BUDGETS: Final[dict[str, Any]] = {
             "alert_percents": [80, 100],
             "reached_percents": [80],
             "unpriced_requests": 1,
+            "forecast": {**MONTH_END, "crossing_day": "2026-03-11", "earliest_crossing_day": "2026-03-10"},
+            "risk": {
+                "unpriced_requests": 1,
+                "by_rate_book_usd": "0.04000",
+                "unrated_requests": 0,
+                "risk_usd": "0.04000",
+            },
         }
     ],
 }

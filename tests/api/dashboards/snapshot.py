@@ -92,10 +92,11 @@ def publish(home: Home, rows: list[RequestFact], zones: dict[str, str], build_id
             _create(connection, table, content)
         _write_segment(connection, home, rows, f"{build_id}.parquet")
         newest = max((row["received_at"] for row in rows), default=None)
+        newest_file = max(3, *(row["file_seq"] for row in rows)) if rows else 3
         connection.execute(
             "create table build_info as select ? build_id, ?::timestamp built_at, ?::timestamp data_as_of,"
-            " 3::bigint max_file_seq, ?::bigint rows_total, '2026-04-01' rate_book_version",
-            [build_id, NOW.replace(tzinfo=None), newest and newest.replace(tzinfo=None), len(rows)],
+            " ?::bigint max_file_seq, ?::bigint rows_total, '2026-04-01' rate_book_version",
+            [build_id, NOW.replace(tzinfo=None), newest and newest.replace(tzinfo=None), newest_file, len(rows)],
         )
     home.current_pointer.write_text(json.dumps({"build_id": build_id, "file": file.name}))
 

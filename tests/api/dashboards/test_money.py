@@ -14,6 +14,7 @@ from api.dashboards.money import (
     usd_from_millicents,
     usd_from_picousd,
     usd_per_request,
+    variance_percent,
 )
 
 AMOUNTS = st.integers(-(2**100), 2**100)
@@ -59,3 +60,10 @@ def test_nothing_is_a_share_of_nothing():
 def test_unknown_is_not_zero():
     assert known_usd_from_millicents(None) is None
     assert known_usd_from_millicents(0) == "0.00000"
+
+
+def test_a_variance_is_in_percent_of_a_bill_above_zero_only():
+    assert variance_percent(14, 34204) == "0.04"
+    assert variance_percent(-3, 2) == "-150.00"
+    for variance, billed in ((15, -5), (15, 0), (None, None), (15, None)):
+        assert variance_percent(variance, billed) is None

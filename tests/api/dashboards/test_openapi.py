@@ -14,6 +14,13 @@ from api.dashboards.models.devices import DevicesAnswer, FilterValuesAnswer
 from api.dashboards.models.group_examples import BUDGETS, COST_CENTRES
 from api.dashboards.models.overview import OverviewAnswer
 from api.dashboards.models.projects import ProjectAnswer, ProjectsAnswer
+from api.dashboards.models.reconciliation import (
+    CoverageAnswer,
+    ReconciledDayAnswer,
+    ReconciledMonthAnswer,
+    ReconciliationAnswer,
+)
+from api.dashboards.models.reconciliation_examples import COVERAGE, RECONCILED_DAY, RECONCILED_MONTH, RECONCILIATION
 from api.dashboards.models.requests import RequestsAnswer
 from api.dashboards.models.trace import TraceAnswer
 from api.dashboards.models.trace_example import TRACE
@@ -29,6 +36,10 @@ ANSWERS = {
     "filters": (FilterValuesAnswer, examples.FILTERS),
     "cost-centers": (CostCentresAnswer, COST_CENTRES),
     "budgets": (BudgetsAnswer, BUDGETS),
+    "reconciliation": (ReconciliationAnswer, RECONCILIATION),
+    "reconciliation/2026-03": (ReconciledMonthAnswer, RECONCILED_MONTH),
+    "reconciliation/days/2026-03-08": (ReconciledDayAnswer, RECONCILED_DAY),
+    "coverage": (CoverageAnswer, COVERAGE),
     f"traces/{identifier('request', 5)}": (TraceAnswer, TRACE),
 }
 EACH = pytest.mark.parametrize("view", ANSWERS)
