@@ -18,6 +18,12 @@ from sqlalchemy import Engine
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.access.same_site import PUBLIC_URL_VARIABLE
+from api.alerts.addresses import own_networks
+from api.alerts.delivering import Caller
+from api.alerts.keeper import AlertKeeper, Sources
+from api.alerts.raising import Telling
+from api.alerts.webhooks import WebhookVault
 from api.audit.upkeep import DigestKeeper
 from api.background import Background
 from api.billing.prices import load_billing
@@ -34,6 +40,8 @@ from api.routes import all_routes
 from api.server_routes import server_version
 from api.sign_in.oidc.issuer import Issuer
 from api.sign_in.oidc.settings import oidc_settings
+from pipelines.billing.connections import Reach
+from pipelines.lake.analysis_catalog import AnalysisReader
 from pipelines.lake.catalog import SnapshotReader
 from pipelines.lake.clock import Clock, SystemClock
 from pipelines.lake.database import open_database
@@ -70,10 +78,11 @@ def create_app(
         clock: the machine's clock when not given.
         rate_limits: the standard ones when not given.
         sends_mail: whether this process sends the e-mails that are queued, and starts exports and purges that are due;
-            False leaves that to others.
+            False leaves that to others. Alerts go with them.
 
     Raises:
         BillingFileError: the home's billing.toml cannot be used.
+        NetworksError: the environment names networks for webhooks that are none.
         MailSettingsError: the environment asks for a way of sending e-mails that is not usable.
         OidcSettingsError: it names an issuer that cannot be used.
     """
@@ -99,10 +108,15 @@ def create_app(
     if sends_mail:
         transport = chosen_transport(os.environ, home)
         app.state.mail_sender = Sender(app.state.engine, app.state.mail_seal, transport, clock)
+    app.state.webhook_vault = WebhookVault(home)
+    app.state.webhook_networks = own_networks(os.environ)
     app.state.background = Background(home, app.state.engine, clock) if sends_mail else None
     app.state.digest_keeper = DigestKeeper(home, app.state.engine, clock)
     app.state.billing = load_billing(home)
+    app.state.bill_reach = Reach()
     app.state.snapshots = SnapshotReader(home)
+    app.state.analyses = AnalysisReader(home)
+    app.state.alert_keeper = _alert_keeper(app, wanted=sends_mail)
     app.state.senders = KnownSenders(app.state.engine, clock)
     app.state.recent_answers = RecentAnswers(home, app.state.engine, clock)
     app.add_middleware(GivenAgain, recent=app.state.recent_answers)
@@ -123,9 +137,13 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     state.digest_keeper.start()
     if state.background is not None:
         state.background.start()
+    if state.alert_keeper is not None:
+        state.alert_keeper.start()
     try:
         yield
     finally:
+        if state.alert_keeper is not None:
+            await run_in_threadpool(state.alert_keeper.stop)
         if state.background is not None:
             await run_in_threadpool(state.background.stop)
         await run_in_threadpool(state.digest_keeper.stop)
@@ -133,12 +151,27 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
             await run_in_threadpool(state.mail_sender.stop)
         await run_in_threadpool(committer.close)
         await run_in_threadpool(state.snapshots.close)
+        await run_in_threadpool(state.analyses.close)
         state.recent_answers.close()
         state.senders.close()
         if state.oidc is not None:
             await run_in_threadpool(state.oidc.close)
         if state.owns_engine:
             await run_in_threadpool(state.engine.dispose)
+
+
+def _alert_keeper(app: FastAPI, *, wanted: bool) -> AlertKeeper | None:
+    if not wanted:
+        return None
+    state = app.state
+    # No call to take the address from: without a configured one letters name paths alone.
+    base_url = os.environ.get(PUBLIC_URL_VARIABLE, "").rstrip("/")
+    return AlertKeeper(
+        Sources(state.engine, state.snapshots, state.analyses),
+        Telling(state.engine, state.mail_seal, base_url),
+        Caller(state.engine, state.webhook_vault, state.webhook_networks, state.clock),
+        state.clock,
+    )
 
 
 class _SecurityHeaders:

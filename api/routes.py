@@ -11,17 +11,27 @@ from functools import lru_cache
 from fastapi import APIRouter
 from starlette.routing import BaseRoute
 
+from api.alerts.routes import router as alerts
 from api.api_key_routes import router as api_keys
 from api.audit.routes import router as audit
 from api.billing.routes import router as billing
 from api.billing.webhook_routes import router as billing_webhooks
+from api.bills.connection_routes import router as bill_connections
+from api.bills.routes import router as bills
+from api.bills.upload_routes import router as bill_uploads
 from api.budgets.routes import router as budgets
+from api.closes.routes import router as closes
 from api.cost_centres.routes import router as cost_centres
+from api.dashboards.optimisation_routes import router as optimisation
+from api.dashboards.planning_routes import router as planning
+from api.dashboards.rates.routes import router as rates
+from api.dashboards.reconciliation_routes import router as reconciliation
 from api.dashboards.routes import router as dashboards
 from api.device_routes import router as device_changes
 from api.ingest.routes import router as ingest
 from api.members.invitation_routes import router as invitations
 from api.members.routes import router as members
+from api.optimisation.routes import router as optimisation_decisions
 from api.pages.api_keys import router as api_key_pages
 from api.pages.assets import router as assets
 from api.pages.audit import router as audit_page
@@ -46,6 +56,7 @@ from api.pages.trace import router as trace_page
 from api.pairing.approval_routes import router as pairing_answers
 from api.pairing.routes import router as pairing
 from api.projects.routes import router as projects
+from api.repricing.routes import router as repricing
 from api.scim.routes import router as scim
 from api.server_routes import router as server
 from api.workspaces.ending_routes import router as workspace_endings
@@ -66,11 +77,14 @@ def all_routes() -> tuple[BaseRoute, ...]:
         together.include_router(router)
     for router in (workspaces, workspace_endings, logo_pages, projects, cost_centres, budgets):
         together.include_router(router)
-    together.include_router(audit)
-    for router in (server, assets, ingest, dashboards):  # last: paths that begin with any slug
+    for router in (bills, bill_uploads, bill_connections, closes, repricing):
         together.include_router(router)
-    for router in (overview_page, audit_page, trace_page):
+    for router in (optimisation, optimisation_decisions, alerts, audit):
         together.include_router(router)
-    for router in (project_pages, cost_centre_pages, budget_pages):  # behind /v1: a slug in them may have slashes
+    # Last: paths that begin with any slug.
+    for router in (server, assets, ingest, planning, dashboards, reconciliation, rates):
+        together.include_router(router)
+    # Behind /v1: a slug of a project may have slashes.
+    for router in (overview_page, audit_page, trace_page, project_pages, cost_centre_pages, budget_pages):
         together.include_router(router)
     return tuple(together.routes)

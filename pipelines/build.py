@@ -18,11 +18,12 @@ from sqlalchemy import Engine
 
 from pipelines.build_base import Base, find_base
 from pipelines.build_inputs import BuildInputs, Extent, Plan, ledger_digest, plan_build
-from pipelines.control_plane import ControlPlane, read_control_plane, table_digest, write_control_plane
-from pipelines.dbt_runner import DbtRun, DbtRunner
+from pipelines.control_plane import ControlPlane, read_control_plane, write_control_plane
+from pipelines.dbt_runner import ANALYSIS, DbtRun, DbtRunner
 from pipelines.dbt_selection import affected_nodes, changed_sources
 from pipelines.derived_exports import Calendar, export_calendar, export_prices
 from pipelines.durable_files import remove_leftovers
+from pipelines.export_tables import table_digest
 from pipelines.lake.clock import Clock
 from pipelines.lake.landing import LandingWriter, has_newest_schema
 from pipelines.lake.paths import Home
@@ -53,8 +54,8 @@ from pipelines.warehouse import (
     unfinished_attempts,
 )
 
-# Unit tests prove the SQL, not the data.
-_DATA_ONLY = ("--exclude-resource-type", "unit_test")
+# Unit tests prove the SQL, not the data; the analysis is built of what this publishes (`pipelines.analysis`).
+_LEFT_OUT = ("--exclude-resource-type", "unit_test", "--exclude", f"tag:{ANALYSIS}")
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class Build:
         warehouse = fresh_warehouse(self.home) if full else self.home.warehouse
         since = 0 if exported.base is None else exported.base.build.inputs.max_file_seq
         chosen = models or (() if full else self._affected(exported))
-        command = ["build", *_DATA_ONLY, *(["--full-refresh"] if full else [])]
+        command = ["build", *_LEFT_OUT, *(["--full-refresh"] if full else [])]
         command += ["--indirect-selection", "empty", "--select", *chosen] if chosen else []
         if not full:
             mark_unfinished(self.home)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 
 from pipelines.lake.paths import Home
+from pipelines.plain_words import one_line, short
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -32,9 +34,13 @@ MEMORY_VARIABLE: Final = "HALTON_WAREHOUSE_MEMORY"
 MEMORY_LIMIT: Final = os.environ.get(MEMORY_VARIABLE, "4GB")
 """DuckDB's memory limit while models run."""
 TARGET_VARIABLE: Final = "DBT_TARGET_PATH"
+_LOG_OF_DBT: Final = "file_log"
+"""The logger behind dbt's log file."""
 
 _SOURCE_SUFFIXES: Final = frozenset({".sql", ".yml", ".yaml", ".csv"})
 _NOT_SOURCES: Final = frozenset({"target", "logs", "dbt_packages"})
+ANALYSIS: Final = "analysis"
+"""Tag of the models of the second stage, and the folder they, their tests and macros of their own lie in."""
 _MODEL_SUCCESS: Final = frozenset({"success"})
 _TEST_SUCCESS: Final = frozenset({"pass", "warn"})
 
@@ -105,7 +111,7 @@ class DbtRun:
             return None
         first = causes[0]
         others = f" (and {len(causes) - 1} more)" if len(causes) > 1 else ""
-        return f"{first.kind.replace('_', ' ')} {_short(first.name)} failed: {_one_line(first.message)}{others}"
+        return f"{first.kind.replace('_', ' ')} {short(first.name)} failed: {one_line(first.message)}{others}"
 
 
 @dataclass(frozen=True)
@@ -130,24 +136,33 @@ _parsed_projects: dict[Path, ParsedProject] = {}
 class DbtRunner:
     """dbt over one project and home, warm between invocations."""
 
-    def __init__(self, home: Home, project: Path = PROJECT_FOLDER) -> None:
+    def __init__(
+        self, home: Home, project: Path = PROJECT_FOLDER, *, folder: Path | None = None, memory: str = MEMORY_LIMIT
+    ) -> None:
         """Nothing is parsed or imported before it is needed.
 
         Args:
-            home: where target and logs go.
+            home: whose warehouse is built.
             project: folder of `dbt_project.yml` and `profiles.yml`.
+            folder: where target and logs go, the home's own folder for dbt if None. Two processes need two.
+            memory: DuckDB's memory limit while models run.
         """
-        self._home = home
+        self._home, self._folder, self._memory = home, folder or home.dbt, memory
         self.project = project
 
-    def project_digest(self) -> str:
-        """Return a digest of the project's sources and of the tools that run them."""
+    def project_digest(self, *, analysis: bool = False) -> str:
+        """Return a digest of the project's sources and of the tools that run them.
+
+        Args:
+            analysis: with what belongs to the analysis alone. Without it, a change there changes nothing.
+        """
         whole = hashlib.sha256()
         for package in ("dbt-core", "dbt-duckdb", "duckdb"):
             whole.update(f"{package} {version(package)}\n".encode())
         for path in sorted(self.project.rglob("*")):
             relative = path.relative_to(self.project)
-            if path.suffix in _SOURCE_SUFFIXES and not _NOT_SOURCES & set(relative.parts):
+            left_out = _NOT_SOURCES if analysis else _NOT_SOURCES | {ANALYSIS}
+            if path.suffix in _SOURCE_SUFFIXES and not left_out & set(relative.parts):
                 whole.update(str(relative).encode() + b"\0" + path.read_bytes() + b"\0")
         return whole.hexdigest()
 
@@ -168,14 +183,14 @@ class DbtRunner:
         return self._parsed().as_written
 
     def _parsed(self) -> ParsedProject:
-        digest = self.project_digest()
+        digest = self.project_digest(analysis=True)
         parsed = _parsed_projects.get(self.project)
         if parsed is None or parsed.digest != digest:
             # Only the name counts when parsing, and one that is the same in every home keeps dbt's own cache good.
             outcome = self._invoke(None, ["parse", "--write-json"], Path(self._home.warehouse.name))
             if not outcome.success:
-                raise DbtParseError(_one_line(str(outcome.exception or outcome.result)))
-            written = json.loads((self._home.dbt / "target" / "manifest.json").read_bytes())
+                raise DbtParseError(one_line(str(outcome.exception or outcome.result)))
+            written = json.loads((self._folder / "target" / "manifest.json").read_bytes())
             parsed = _parsed_projects[self.project] = ParsedProject(digest, outcome.result, written)
         return parsed
 
@@ -198,7 +213,7 @@ class DbtRunner:
         warehouse.parent.mkdir(parents=True, exist_ok=True)
         arguments = [command[0], "--no-write-json", "--vars", json.dumps(dict(variables)), *command[1:]]
         # With nobody else holding it, dbt-duckdb would open and checkpoint the file anew for every node.
-        anchor = duckdb.connect(str(warehouse), config={"memory_limit": MEMORY_LIMIT})
+        anchor = duckdb.connect(str(warehouse), config={"memory_limit": self._memory})
         try:
             outcome = self._invoke(manifest, arguments, warehouse)
         finally:
@@ -206,7 +221,7 @@ class DbtRunner:
             _forget_compiled(manifest)
         results = getattr(outcome.result, "results", None) or ()
         nodes = tuple(_node_result(result) for result in results)
-        fault = None if outcome.exception is None else _one_line(str(outcome.exception))
+        fault = None if outcome.exception is None else one_line(str(outcome.exception))
         if fault is None and not outcome.success and all(node.is_good for node in nodes):
             fault = "it ended without saying why"
         return DbtRun(nodes, fault)
@@ -217,17 +232,22 @@ class DbtRunner:
 
         quiet = ["--log-level", "none", "--log-level-file", "info", "--no-print", "--no-use-colors-file"]
         places = ["--project-dir", str(self.project), "--profiles-dir", str(self.project)]
-        places += ["--target-path", str(self._home.dbt / "target"), "--log-path", str(self._home.dbt / "logs")]
+        places += ["--target-path", str(self._folder / "target"), "--log-path", str(self._folder / "logs")]
         with _environment(
             {
                 WAREHOUSE_VARIABLE: str(warehouse),
-                MEMORY_VARIABLE: MEMORY_LIMIT,
-                TARGET_VARIABLE: str(self._home.dbt / "target"),
+                MEMORY_VARIABLE: self._memory,
+                TARGET_VARIABLE: str(self._folder / "target"),
                 "DO_NOT_TRACK": "1",
                 "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             }
         ):
-            return dbtRunner(manifest=manifest).invoke([*quiet, *arguments, *places])
+            try:
+                return dbtRunner(manifest=manifest).invoke([*quiet, *arguments, *places])
+            finally:
+                # Left open, and deleted with its folder by a purge, it would be written to by the next run.
+                for handler in logging.getLogger(_LOG_OF_DBT).handlers:
+                    handler.close()
 
 
 class DbtParseError(Exception):
@@ -271,16 +291,6 @@ def _node_result(result: Any) -> NodeResult:
         message=result.message or "",
         failures=result.failures,
     )
-
-
-def _one_line(message: str) -> str:
-    """Return a message's content on one line, short enough to be read."""
-    return _short(" ".join(message.split()), 400)
-
-
-def _short(words: str, limit: int = 100) -> str:
-    """Cut text that is too long to be read; dbt names a test by all its arguments."""
-    return words if len(words) <= limit else words[: limit - 1] + "…"
 
 
 @lru_cache(maxsize=8)

@@ -7,11 +7,8 @@ what failed. Does not belong here: the steps of a build (`pipelines.build`) and 
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TypeVar
 
 from sqlalchemy import Engine
 
@@ -19,11 +16,10 @@ from pipelines.build import Build, BuildError
 from pipelines.dbt_runner import DbtParseError, warm_dbt
 from pipelines.lake.clock import Clock
 from pipelines.lake.paths import Home
+from pipelines.own_thread import in_own_thread
 from pipelines.publish import Published, PublishError
 from pipelines.refresh_lock import refresh_lock
 from pipelines.row_file_upkeep import write_small_row_files
-
-_Answer = TypeVar("_Answer")
 
 
 class RefreshFailed(Exception):  # noqa: N818 - it says what happened
@@ -68,7 +64,7 @@ def refresh(home: Home, engine: Engine, clock: Clock, full: bool = False) -> Ref
     with refresh_lock(home):
         build = Build(home, engine, clock, warm_dbt(home), full=full)
         try:
-            published = build.already_published() or _in_own_thread(lambda: _materialise(build))
+            published = build.already_published() or in_own_thread(lambda: _materialise(build), "refresh")
         except (BuildError, PublishError, DbtParseError) as fault:
             raise RefreshFailed(str(fault)) from fault
         except Exception as fault:
@@ -86,22 +82,3 @@ def _materialise(build: Build) -> Published:
     from pipelines.assets.run import materialise  # noqa: PLC0415
 
     return materialise(build)
-
-
-def _in_own_thread(work: Callable[[], _Answer]) -> _Answer:
-    """Run `work` in a thread: in the main one Dagster would take over SIGTERM and SIGINT, and not give them back."""
-    answers: list[_Answer] = []
-    faults: list[BaseException] = []
-
-    def attempt() -> None:
-        try:
-            answers.append(work())
-        except BaseException as fault:  # noqa: BLE001 - raised again in the calling thread
-            faults.append(fault)
-
-    thread = threading.Thread(target=attempt, name="refresh")
-    thread.start()
-    thread.join()
-    if faults:
-        raise faults[0]
-    return answers[0]

@@ -39,6 +39,9 @@ class Permission(StrEnum):
     TRANSFER_OWNERSHIP = "transfer_ownership"
     EXPORT_WORKSPACE = "export_workspace"
     DELETE_WORKSPACE = "delete_workspace"
+    VIEW_BILLS = "view_bills"
+    EDIT_BILLS = "edit_bills"
+    CONNECT_BILLS = "connect_bills"
 
 
 class KeyScope(StrEnum):
@@ -50,12 +53,13 @@ class KeyScope(StrEnum):
 
 _READING: Final = frozenset({
     Permission.VIEW_DASHBOARDS, Permission.GENERATE_REPORTS, Permission.VIEW_AUDIT_LOG, Permission.VIEW_MEMBERS,
-    Permission.VIEW_DEVICES, Permission.VIEW_SETTINGS,
+    Permission.VIEW_DEVICES, Permission.VIEW_SETTINGS, Permission.VIEW_BILLS,
 })  # fmt: skip
 _MEMBER: Final = _READING | {Permission.PAIR_DEVICES}
 _ADMIN: Final = _MEMBER | {
     Permission.MANAGE_DEVICES, Permission.INVITE_MEMBERS, Permission.REMOVE_MEMBERS, Permission.CHANGE_ROLES,
-    Permission.EDIT_PROJECTS, Permission.EDIT_POLICIES, Permission.MANAGE_API_KEYS,
+    Permission.EDIT_PROJECTS, Permission.EDIT_POLICIES, Permission.MANAGE_API_KEYS, Permission.EDIT_BILLS,
+    Permission.CONNECT_BILLS,
 }  # fmt: skip
 
 ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType(
@@ -63,13 +67,15 @@ ROLE_PERMISSIONS: Final[Mapping[Role, frozenset[Permission]]] = MappingProxyType
 )
 KEY_PERMISSIONS: Final[Mapping[KeyScope, frozenset[Permission]]] = MappingProxyType(
     {
-        KeyScope.READ: frozenset({Permission.VIEW_DASHBOARDS, Permission.VIEW_AUDIT_LOG, Permission.VIEW_DEVICES}),
+        KeyScope.READ: frozenset(
+            {Permission.VIEW_DASHBOARDS, Permission.VIEW_AUDIT_LOG, Permission.VIEW_DEVICES, Permission.VIEW_BILLS}
+        ),
         KeyScope.SCIM: frozenset({Permission.MANAGE_DIRECTORY}),
     }
 )
 KEPT_WHEN_READ_ONLY: Final = _READING | {
     Permission.CHANGE_BILLING, Permission.EXPORT_WORKSPACE, Permission.DELETE_WORKSPACE, Permission.MANAGE_DEVICES,
-    Permission.MANAGE_API_KEYS, Permission.REMOVE_MEMBERS, Permission.MANAGE_DIRECTORY,
+    Permission.MANAGE_API_KEYS, Permission.REMOVE_MEMBERS, Permission.MANAGE_DIRECTORY, Permission.CONNECT_BILLS,
 }  # fmt: skip
 """What stays possible while a workspace is being deleted or its subscription has ended: looking, taking the data out,
 paying, undoing the deletion, and taking access away from a person, machine or key. What else such a permission allows

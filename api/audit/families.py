@@ -43,11 +43,16 @@ _OF_NOUN: Final[Mapping[str, Family]] = {
     "project": Family.CONFIG,
     "reattribution": Family.CONFIG,
     "cost_centre": Family.CONFIG,
+    "alert": Family.CONFIG,
+    "recommendation": Family.CONFIG,
     "rate": Family.CONFIG,
     "seats": Family.BILLING,
     "subscription": Family.BILLING,
     "payment_method": Family.BILLING,
     "billing_event": Family.BILLING,
+    "bill_connection": Family.BILLING,
+    "bill": Family.BILLING,
+    "month": Family.BILLING,
 }
 _OTHERWISE: Final[Mapping[AuditEvent, Family]] = {AuditEvent.WORKSPACE_PLAN_CHANGED: Family.BILLING}
 

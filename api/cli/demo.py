@@ -11,6 +11,8 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ import click
 import httpx
 
 from api.audit import OPERATOR
+from api.cli.analysis import analyse_once
 from api.cli.console import home_option, print_answer
 from api.cli.database import changing
 from api.cli.demo_laptops import DEVICES, LaptopFailedError, Laptops, Sent
@@ -68,16 +71,20 @@ def demo_command(
     # The build's libraries take seconds to load; that happens while the machines upload.
     warming = threading.Thread(target=_load_pipelines, name="warm-up", daemon=True)
     warming.start()
-    with running_server(home, port) as url:
+    with running_server(home, port) as url, ThreadPoolExecutor(1) as beside:
         screen.listening(url)
         sent = _upload(screen, home, workspace, url, rows=rows, days=days, trace=trace)
         warming.join()
         build = screen.waiting("Building and testing the marts", lambda: _refresh(home))
         screen.built(build)
+        # In a process of its own while the totals are shown and proven, for it takes as long.
+        analysing = beside.submit(analyse_once, home)
         overview = _ask(url, workspace, "overview", range="custom", **{"from": sent.first_day, "to": sent.last_day})
         screen.overview(overview)
         report = screen.waiting("Recomputing every total from the landed files", lambda: _verify(home))
         agrees = screen.proof(report, sent.totals, overview)
+        analysis = screen.waiting("Building the analysis of the marts", analysing.result)
+        screen.analysed(analysis)
         screen.look_further(
             url, workspace.slug, workspace.api_key, time.monotonic() - started, home=home.root, serving=not no_serve
         )
@@ -87,6 +94,7 @@ def demo_command(
                 "workspace": workspace.slug,
                 "api_key": workspace.api_key,
                 "build_id": build["build_id"],
+                "analysis_id": analysis and analysis["analysis_id"],
                 "rows_total": build["rows_total"],
                 "totals": overview["totals"],
                 "sent": sent.totals,
@@ -177,12 +185,21 @@ def _ask(url: str, workspace: DemoWorkspace, view: str, **query: str) -> dict[st
 
 
 def _go_on(home: Home) -> None:
-    """Keep the marts fresh and serve until Ctrl-C."""
-    command = [sys.executable, "-m", "pipelines.refresher", "--home", str(home.root)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=sys.stderr) as refresher:  # noqa: S603 - our own
+    """Keep the marts fresh and analysed and serve until Ctrl-C."""
+    commands = [
+        [sys.executable, "-m", module, "--home", str(home.root)]
+        for module in ("pipelines.refresher", "pipelines.analysis")
+    ]
+    with ExitStack() as stack:
+        beside = [
+            stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=sys.stderr))  # noqa: S603 - our own
+            for command in commands
+        ]
         try:
-            refresher.wait()
+            for process in beside:
+                process.wait()
         except KeyboardInterrupt:
             click.echo("", err=True)
         finally:
-            refresher.terminate()
+            for process in beside:
+                process.terminate()

@@ -73,6 +73,15 @@ class DemoScreen:
             soft_wrap=True,
         )
 
+    def analysed(self, analysis: Mapping[str, Any] | None) -> None:
+        """Say what was published beside the marts."""
+        if analysis is not None:
+            self._console.print(
+                f"● analysis of them built in {analysis['seconds']:.1f} s: reconciliation, clusters, recommendations, "
+                "forecasts",
+                soft_wrap=True,
+            )
+
     def overview(self, overview: dict[str, Any]) -> None:
         """Show the overview the way the dashboard has it."""
         self._console.print(self._headline(overview))

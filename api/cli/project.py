@@ -26,6 +26,7 @@ from pipelines.lake.clock import from_micros, iso_utc, to_micros
 
 _CLEARED: Final = {
     "name": "display_name", "client": "client_name", "hourly-rate": "hourly_rate", "cost-centre": "cost_centre",
+    "markup": "markup_basis_points",
 }  # fmt: skip
 
 
@@ -97,6 +98,7 @@ def restore(home_folder: str | None, slug: str, workspace_slug: str) -> None:
 @click.option("--name", "display_name", help="What people call it; the slug stays.")
 @click.option("--client", "client_name", help="Whom it is billed to.")
 @click.option("--hourly-rate", nargs=2, metavar="AMOUNT CURRENCY", help="What an hour costs, such as 120.50 EUR.")
+@click.option("--markup", type=int, metavar="BASIS_POINTS", help="Added to its cost when charged on; 1500 is 15 %.")
 @click.option("--cost-centre", metavar="SLUG", help="The cost centre it is assigned to.")
 @click.option(
     "--clear",
@@ -114,23 +116,26 @@ def set_command(
     display_name: str | None,
     client_name: str | None,
     hourly_rate: tuple[str, str] | None,
+    markup: int | None,
     cost_centre: str | None,
     cleared: tuple[str, ...],
 ) -> None:
     r"""Set what a project is called and billed as; what is not given stays as it is.
 
-    Prints {"project", "display_name", "client_name", "hourly_rate", "cost_centre", ...}.
+    Prints {"project", "display_name", "client_name", "hourly_rate", "markup_basis_points", ...}.
 
     \b
     Examples:
       halton-cloud project set acme-api --name "Acme API" --client Globex --workspace acme-co
       halton-cloud project set acme-api --hourly-rate 120.50 EUR --cost-centre client-work --workspace acme-co
+      halton-cloud project set acme-api --markup 1500 --workspace acme-co
       halton-cloud project set acme-api --clear hourly-rate --workspace acme-co
     """
     given: dict[str, Any] = {
         "display_name": display_name,
         "client_name": client_name,
         "hourly_rate": HourlyRate(amount_of(hourly_rate[0]), hourly_rate[1]) if hourly_rate else None,
+        "markup_basis_points": markup,
         "cost_centre": cost_centre,
     }
     wanted = {name: value for name, value in given.items() if value is not None}

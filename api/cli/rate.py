@@ -1,7 +1,8 @@
 """`halton-cloud rate`: prices a workspace negotiated.
 
 Belongs here: the commands, and asking the rate book what a model is called and what its list price is. Does not belong
-here: the rules (`api.rate_overrides`), the book itself (`pipelines.rates`, loaded only when a price is set).
+here: the rules (`api.rate_overrides`), the book itself (`pipelines.rates`, loaded only when a price is set), repricing
+months (`repricing`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import click
 from api.audit import OPERATOR
 from api.cli.console import home_option, print_answer, workspace_option
 from api.cli.database import changing, looking
+from api.cli.repricing import reprice, runs
 from api.db.models import RateOverride
 from api.errors import invalid
 from api.rate_overrides import (
@@ -39,7 +41,11 @@ _USD: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,12})?")
 
 @click.group("rate")
 def rate_group() -> None:
-    """Set, list and withdraw a workspace's negotiated prices."""
+    """Set, list and withdraw a workspace's negotiated prices; price months again."""
+
+
+rate_group.add_command(reprice)
+rate_group.add_command(runs)
 
 
 @rate_group.command("set")
@@ -157,7 +163,7 @@ def _model_ref(provider: str, model: str) -> str:
 
 
 def _picousd_per_token(usd: str) -> int:
-    from pipelines.rates.book import picousd_per_token  # noqa: PLC0415 - with the rest of the book
+    from pipelines.lake.rate_book import picousd_per_token  # noqa: PLC0415 - with the rest of the book
 
     try:
         return picousd_per_token(Decimal(usd)) if _USD.fullmatch(usd) else _no_price()
@@ -175,7 +181,7 @@ def _with_list_prices(agreed: NegotiatedRate) -> NegotiatedRate:
     Raises:
         Refused: 422 when the tier is unknown, no price was given, or a kind left out has no single list price.
     """
-    from pipelines.rates.book import UNTIL_FURTHER_NOTICE, Rate, TokenRates  # noqa: PLC0415 - with the rest of the book
+    from pipelines.lake.rate_book import UNTIL_FURTHER_NOTICE, Rate, TokenRates  # noqa: PLC0415 - with the rest of the book
     from pipelines.rates.list_prices import (  # noqa: PLC0415 - 1.6 MB of price data
         AmbiguousListPriceError,
         known_tiers,

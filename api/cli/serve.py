@@ -1,7 +1,7 @@
 """`halton-cloud serve` and `up`.
 
-Belongs here: their options. Does not belong here: the server (`api.server`), keeping the refresher of `up` alive
-(`api.child_process`), the refresher itself (`pipelines.refresher`, a process of its own).
+Belongs here: their options. Does not belong here: the server (`api.server`), keeping the processes beside `up` alive
+(`api.child_process`), those processes themselves (`pipelines.refresher`, `pipelines.analysis`).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def serve_command(home_folder: str | None, host: str, port: int, workers: int) -
 @click.command("up")
 @_serving_options
 def up_command(home_folder: str | None, host: str, port: int, workers: int) -> None:
-    r"""Serve the API and refresh the marts as soon as batches land, until SIGTERM or Ctrl-C.
+    r"""Serve the API, keep the marts fresh, read providers' bills and analyse, until SIGTERM or Ctrl-C.
 
     Prints {"listening": "http://..."} once calls are answered.
 
@@ -62,9 +62,13 @@ def up_command(home_folder: str | None, host: str, port: int, workers: int) -> N
     """
     home = Home.locate(home_folder)
     with opened(home, create=True):
-        pass  # the refresher expects the tables
-    with kept_running([sys.executable, "-m", "pipelines.refresher", "--home", str(home.root)]):
+        pass  # the processes beside us expect the tables
+    with kept_running(_beside(home, "pipelines.refresher")), kept_running(_beside(home, "pipelines.analysis")):
         _serve(home, host, port, workers)
+
+
+def _beside(home: Home, module: str) -> list[str]:
+    return [sys.executable, "-m", module, "--home", str(home.root)]
 
 
 def _serve(home: Home, host: str, port: int, workers: int) -> None:

@@ -1,4 +1,4 @@
-"""What an export holds beside the requests: settings, the audit log, records set aside, reports.
+"""What an export holds beside the requests: settings, the audit log, bills, records set aside, reports.
 
 Belongs here: which tables and columns go out, and in which form. Does not belong here: requests (`request_files`).
 
@@ -18,21 +18,30 @@ from sqlalchemy import Connection, RowMapping, Table, select, union
 
 from api.dashboards.request_csv import safe_text
 from api.db.models import AuditRecord, Base, User, WorkspaceLogo
+from pipelines.lake.bills import bill_lines, bill_periods
 from pipelines.lake.clock import from_micros, iso_utc
 from pipelines.lake.ledger import quarantined_rows
 
 _NOT_EXPORTED: Final = frozenset({
     "token_sha256", "key_sha256", "audit_head", "batch_chain_head", "audit_position", "batch_chain_position",
-    "visibility_version",
+    "visibility_version", "sealed_credential", "sealed_secret",
 })  # fmt: skip
 _TABLES: Final = (
     "workspaces", "retired_slugs", "subscriptions", "memberships", "former_memberships", "directory_members",
     "invitations", "devices", "api_keys", "projects", "cost_centres", "budgets", "rate_overrides", "reattributions",
+    "bill_connections", "bill_periods", "optimisation_decisions", "alert_settings", "alert_webhooks", "alerts",
+    "month_closes", "month_close_totals", "restatement_runs", "restatement_entries",
 )  # fmt: skip
 _AUDIT_COLUMNS: Final = (
     "position", "at_us", "actor_type", "actor_id", "event", "resource_type", "resource_id", "details", "previous_hash",
     "hash",
 )  # fmt: skip
+_BILL_COLUMNS: Final = (
+    *(bill_periods.c[name] for name in ("id", "connection_id", "first_day", "last_day", "revision")),
+    *(bill_periods.c[name] for name in ("superseded_at_us", "is_complete")),
+    *(column for column in bill_lines.c if column.name != "period_id"),
+)
+_BILL_NAMES: Final = {"id": "period_id", "superseded_at_us": "superseded_at", "amount_text": "amount_usd"}
 _ROWS_AT_ONCE: Final = 1_000
 
 
@@ -79,6 +88,24 @@ def write_audit_csv(connection: Connection, workspace_id: str, stream: IO[bytes]
     return count
 
 
+def write_bills_csv(connection: Connection, workspace_id: str, stream: IO[bytes]) -> int:
+    """Write every line of every provider's bill, superseded ones included, by period and line.
+
+    Returns:
+        How many lines there are.
+    """
+    named = [column.label(_BILL_NAMES.get(column.name, column.name)) for column in _BILL_COLUMNS]
+    joined = bill_lines.join(bill_periods, bill_lines.c.period_id == bill_periods.c.id)
+    query = select(*named).select_from(joined).where(bill_periods.c.workspace_id == workspace_id)
+    order = (bill_periods.c.first_day, bill_periods.c.last_day, bill_periods.c.id, bill_lines.c.line_number)
+    stream.write(_csv_lines([[column.name for column in named]]))
+    count = 0
+    for rows in _chunks(connection, query.order_by(*order)):
+        stream.write(_csv_lines([[_bill_cell(name, value) for name, value in row.items()] for row in rows]))
+        count += len(rows)
+    return count
+
+
 def write_set_aside(connection: Connection, workspace_id: str, stream: IO[bytes]) -> int:
     """Write the records that were set aside at the door, one JSON object a line, with their bytes as text.
 
@@ -116,6 +143,12 @@ def report_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def _bill_cell(name: str, value: Any) -> Any:
+    if name == "superseded_at":
+        return None if value is None else iso_utc(from_micros(value))
+    return safe_text(value) if isinstance(value, str) and name != "amount_usd" else value
 
 
 def _shown(table: Table, row: RowMapping, emails: Mapping[str, str]) -> dict[str, Any]:

@@ -24,7 +24,14 @@ from sqlalchemy import Connection, Engine, select
 from api.db.models import Workspace, WorkspaceExport
 from api.db.session import reading, transaction
 from api.exporting.archive import Archive, Member
-from api.exporting.documents import logo_png, report_files, settings_document, write_audit_csv, write_set_aside
+from api.exporting.documents import (
+    logo_png,
+    report_files,
+    settings_document,
+    write_audit_csv,
+    write_bills_csv,
+    write_set_aside,
+)
 from api.exporting.request_files import write_requests_csv, write_requests_parquet
 from api.workspaces.exports import KEPT, UNFINISHED, ExportState, export_file
 from pipelines.durable_files import move_durably, sha256_of_file
@@ -103,6 +110,7 @@ class _Making:
         steps: tuple[Callable[[Archive], None], ...] = (
             self._requests,
             self._audit,
+            self._bills,
             self._set_aside,
             self._settings,
             self._reports,
@@ -129,6 +137,10 @@ class _Making:
     def _audit(self, archive: Archive) -> None:
         with self._connection() as connection, archive.member("audit.csv") as (member, stream):
             member.rows = write_audit_csv(connection, self._workspace_id, stream)
+
+    def _bills(self, archive: Archive) -> None:
+        with self._connection() as connection, archive.member("bills.csv") as (member, stream):
+            member.rows = write_bills_csv(connection, self._workspace_id, stream)
 
     def _set_aside(self, archive: Archive) -> None:
         with self._connection() as connection, archive.member("set_aside.jsonl") as (member, stream):

@@ -20,6 +20,7 @@ from api.currencies import amount_of
 from api.dashboards.budgets import budget_list
 from api.dashboards.filters import Filters
 from api.dashboards.serving import Call, viewing
+from api.dashboards.with_analysis import analysis_of
 from api.db.dependencies import Look, Work
 from api.errors import Refused, invalid
 from api.pages.forms import PostedForm
@@ -79,8 +80,8 @@ def _page(
     refused: Refused | None = None,
     typed: dict[str, str] | None = None,
 ) -> Response:
-    with viewing(Call(request, caller, Filters())) as view:
-        answer = budget_list(view)
+    with viewing(Call(request, caller, Filters())) as view, analysis_of(request.app) as analysed:
+        answer = budget_list(view, analysed)
     centres = [one for one in list_cost_centres(session, caller.workspace_id) if one.archived_at_us is None]
     projects = [one for one in list_projects(session, caller.workspace_id) if one.archived_at_us is None]
     return page(

@@ -9,9 +9,11 @@ field `action`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -55,7 +57,8 @@ DONE: Final = {
     "moved": "The requests will count for the other project with the next refresh of the figures.",
     "withdrawn": "The re-attribution was withdrawn; the figures follow with their next refresh.",
 }
-_SETTINGS: Final = ("display_name", "client_name", "hourly_rate", "currency", "cost_centre")
+_SETTINGS: Final = ("display_name", "client_name", "hourly_rate", "currency", "markup_percent", "cost_centre")
+_PERCENT: Final = re.compile(r"[0-9]{1,4}(\.[0-9]{1,2})?")
 _MOVE: Final = ("to_project", "first_day", "last_day", "device_id", "reason")
 
 
@@ -127,6 +130,7 @@ def _save(session: Session, caller: Caller, slug: str, form: Form, at: datetime)
         display_name=form.text("display_name") or None,
         client_name=form.text("client_name") or None,
         hourly_rate=HourlyRate(amount_of(amount, what="hourly rate"), form.text("currency")) if amount else None,
+        markup_basis_points=_basis_points(form.text("markup_percent")),
         cost_centre=form.text("cost_centre") or None,
     )
     change_project(session, caller.workspace_id, slug, change, actor=caller.actor, at=at)
@@ -226,6 +230,7 @@ def _values(project: Project | None, failed: _Failed | None, centres: Mapping[st
         "client_name": project.client_name or "",
         "hourly_rate": amount_text(rate.millicents) if rate else "",
         "currency": rate.currency if rate else "USD",
+        "markup_percent": _percent_text(project.markup_basis_points),
         "cost_centre": centres.get(project.cost_centre_id or "", ""),
     }
 
@@ -239,6 +244,21 @@ def _centre_choices(project: Project | None, centres: Any) -> list[tuple[str, st
 def _rate_text(project: Project | None) -> str:
     rate = hourly_rate(project) if project else None
     return f"{amount_text(rate.millicents)} {rate.currency}" if rate else ""
+
+
+def _basis_points(percent: str) -> int | None:
+    if not percent:
+        return None
+    if not _PERCENT.fullmatch(percent):
+        raise invalid("The mark-up must be a percentage from 0 to 1000 with at most 2 decimals.")
+    return int(Decimal(percent) * 100)
+
+
+def _percent_text(basis_points: int | None) -> str:
+    if basis_points is None:
+        return ""
+    whole, part = divmod(basis_points, 100)
+    return f"{whole}.{part:02}" if part else str(whole)
 
 
 def _day(text: str) -> date | None:

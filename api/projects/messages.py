@@ -38,6 +38,7 @@ class ProjectSettings(_Shape, frozen=True):
     display_name: str | None
     client_name: str | None
     hourly_rate: HourlyRateShown | None
+    markup_basis_points: Annotated[int | None, Meta(description="Added to its cost when charged on; 1500 is 15 %.")]
     cost_centre: Annotated[str | None, Meta(description="Slug of its cost centre.")]
     state: Literal["active", "archived", "over_ceiling"]
     first_seen_at: str
@@ -52,6 +53,7 @@ class ProjectSettings(_Shape, frozen=True):
             display_name=project.display_name,
             client_name=project.client_name,
             hourly_rate=HourlyRateShown(amount=amount_text(rate.millicents), currency=rate.currency) if rate else None,
+            markup_basis_points=project.markup_basis_points,
             cost_centre=centres.get(project.cost_centre_id or ""),
             state="archived" if project.archived_at_us else "over_ceiling" if project.over_ceiling else "active",
             first_seen_at=iso_utc(from_micros(project.first_seen_at_us)),
@@ -73,6 +75,7 @@ class ProjectPatch(_Shape, frozen=True):
     display_name: str | UnsetType | None = UNSET
     client_name: str | UnsetType | None = UNSET
     hourly_rate: HourlyRateShown | UnsetType | None = UNSET
+    markup_basis_points: Annotated[int | UnsetType | None, Meta(description="From 0 to 100000.")] = UNSET
     cost_centre: Annotated[str | UnsetType | None, Meta(description="Slug of a cost centre.")] = UNSET
 
     def change(self) -> ProjectChange:
@@ -88,6 +91,7 @@ class ProjectPatch(_Shape, frozen=True):
             display_name=self.display_name,
             client_name=self.client_name,
             hourly_rate=rate,
+            markup_basis_points=self.markup_basis_points,
             cost_centre=self.cost_centre,
         )
 
@@ -156,6 +160,7 @@ PROJECT_SETTINGS: Final[dict[str, Any]] = {
     "display_name": "Batch summariser",
     "client_name": "Globex",
     "hourly_rate": {"amount": "120.00", "currency": "EUR"},
+    "markup_basis_points": 1500,
     "cost_centre": "client-work",
     "state": "active",
     "first_seen_at": "2026-01-05T09:00:00Z",

@@ -84,7 +84,7 @@ def patch_project(
     message: Annotated[ProjectPatch, Depends(message_body(ProjectPatch))],
     work: Work,
 ) -> Response:
-    """Rename a project, set or take away its client, hourly rate and cost centre. Its slug stays."""
+    """Rename a project, set or take away its client, hourly rate, mark-up and cost centre. Its slug stays."""
     at = request.app.state.clock.now()
     project = change_project(work, caller.workspace_id, slug, message.change(), actor=caller.actor, at=at)
     return json_answer(_shown(work, project))

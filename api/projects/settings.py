@@ -1,4 +1,4 @@
-"""What a project is called and billed as: display name, client, hourly rate, cost centre.
+"""What a project is called and billed as: display name, client, hourly rate, mark-up, cost centre.
 
 Belongs here: checking and changing them. Does not belong here: archiving (`visibility`), cost centres themselves
 (`api.cost_centres`). The slug never changes: daemons log it and rows are found by it.
@@ -21,7 +21,7 @@ from api.cost_centres.centres import centre_of_slug
 from api.currencies import checked_amount, checked_currency
 from api.db.models import CostCentre, Project
 from api.db.session import lock_workspace
-from api.errors import conflict, not_found
+from api.errors import conflict, invalid, not_found
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +45,20 @@ class ProjectChange:
         display_name: what people call it.
         client_name: whom it is billed to.
         hourly_rate: for billing reports.
+        markup_basis_points: what is added to its cost when it is charged on; 1,500 is 15 %.
         cost_centre: slug of the cost centre it is assigned to.
     """
 
     display_name: str | UnsetType | None = UNSET
     client_name: str | UnsetType | None = UNSET
     hourly_rate: HourlyRate | UnsetType | None = UNSET
+    markup_basis_points: int | UnsetType | None = UNSET
     cost_centre: str | UnsetType | None = UNSET
 
 
 NO_RATE: Final = (None, None)
+MARKUP_MAX: Final = 100_000
+"""Ten times the cost, in basis points."""
 
 
 def change_project(
@@ -97,7 +101,18 @@ def hourly_rate(project: Project) -> HourlyRate | None:
     return HourlyRate(project.hourly_rate_millicents, project.hourly_rate_currency)
 
 
-_Change = tuple[AuditEvent, str | None, str | None]
+def checked_markup(basis_points: int | None) -> int | None:
+    """Return a mark-up in basis points; None is none.
+
+    Raises:
+        Refused: 422 it is below 0 or above 1,000 %.
+    """
+    if basis_points is not None and not 0 <= basis_points <= MARKUP_MAX:
+        raise invalid(f"The mark-up must be from 0 to {MARKUP_MAX} basis points, which is {MARKUP_MAX // 100} %.")
+    return basis_points
+
+
+_Change = tuple[AuditEvent, str | int | None, str | int | None]
 
 
 def _apply(session: Session, project: Project, change: ProjectChange) -> Iterator[_Change]:
@@ -115,6 +130,9 @@ def _apply(session: Session, project: Project, change: ProjectChange) -> Iterato
             else (checked_amount(rate.millicents, what="hourly rate"), checked_currency(rate.currency))
         )
         yield AuditEvent.PROJECT_RATE_SET, before, _rate_text(rate)
+    if change.markup_basis_points is not UNSET:
+        before, project.markup_basis_points = project.markup_basis_points, checked_markup(change.markup_basis_points)
+        yield AuditEvent.PROJECT_MARKUP_SET, before, project.markup_basis_points
     if change.cost_centre is not UNSET:
         yield _assign(session, project, change.cost_centre)
 

@@ -16,10 +16,12 @@ from sqlalchemy import Connection, Engine, delete, or_, select, text
 
 from api.db.models import Base, Device, DeviceInstance, OidcAttempt, RetiredSlug, SignInAttempt, Workspace
 from api.purge.people import delete_people, people_who_go
+from pipelines.lake.bills import bill_lines, bill_periods
 
 NOT_BY_WORKSPACE: Final = frozenset({
     "workspaces",  # the row itself, last of all
     "device_instances",  # by its device
+    "bill_lines",  # by their period
     "users", "user_identities", "browser_sessions",  # with the person
     "sign_in_attempts", "oidc_attempts",  # with the person, and where they lead to
     "landing_sequence",  # one number
@@ -45,6 +47,8 @@ def delete_rows(connection: Connection, workspace_id: str) -> None:
     people = people_who_go(connection, workspace_id)
     devices = select(Device.id).where(Device.workspace_id == workspace_id)
     connection.execute(delete(DeviceInstance).where(DeviceInstance.device_id.in_(devices)))
+    periods = select(bill_periods.c.id).where(bill_periods.c.workspace_id == workspace_id)
+    connection.execute(delete(bill_lines).where(bill_lines.c.period_id.in_(periods)))
     for table in reversed(Base.metadata.sorted_tables):
         if "workspace_id" in table.c and table.name not in KEPT:
             connection.execute(delete(table).where(table.c.workspace_id == workspace_id))

@@ -38,6 +38,7 @@ from api.purge.rows import delete_rows, give_space_back
 from api.workspaces.deletion import GRACE, due_for_purge
 from pipelines.lake.clock import Clock, to_micros
 from pipelines.lake.paths import Home
+from pipelines.purge.analysis import delete_analyses
 from pipelines.purge.landing import delete_folder, delete_landed
 from pipelines.purge.marts import delete_superseded, publish_without
 from pipelines.purge.traces import forget_runs
@@ -94,6 +95,7 @@ class _Purging:
     def marts(self) -> None:
         publish_without(self.home, self.engine, self.clock, self.workspace_id)
         delete_superseded(self.home, self.clock)
+        delete_analyses(self.home, self.workspace_id)
 
     def traces(self) -> None:
         forget_runs(self.home)

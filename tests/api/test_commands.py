@@ -66,6 +66,11 @@ COMMANDS = {
     ("api-key", "list"): "api-key list",
     ("api-key", "rotate"): "api-key rotate",
     ("api-key", "revoke"): "api-key revoke",
+    ("bills", "connect"): "--kind anthropic_analytics",
+    ("bills", "list"): "bills list",
+    ("bills", "read"): "--from 2026-06-01",
+    ("bills", "disconnect"): "bills disconnect",
+    ("bills", "rotate-keys"): "bills rotate-keys",
     ("outbox", "list"): "--state uncertain",
     ("outbox", "resend"): "outbox resend",
     ("compact",): "halton-cloud compact",
@@ -242,7 +247,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_operators_commands_start_without_the_server() -> None:
-    groups = ("api_key", "audit", "cost_centre", "device", "member", "outbox", "pairing", "workspace")
+    groups = ("api_key", "audit", "bills", "cost_centre", "device", "member", "outbox", "pairing", "workspace")
     script = (
         f"import sys; from api.cli import {', '.join(groups)};"
         "print({'fastapi', 'duckdb', 'dagster', 'dbt'} & set(sys.modules))"

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from api.rate_offer import NO_OFFER, rate_offer
 from daemon.wire.pricing import PricingRates
 from pipelines.lake.paths import Home
-from pipelines.rates.book import UNTIL_FURTHER_NOTICE, Rate, TokenRates
+from pipelines.lake.rate_book import UNTIL_FURTHER_NOTICE, Rate, TokenRates
 from pipelines.rates.export import write_rate_book
 from tests.api.conftest import Machine, Tenants
 from tests.conftest import NOON, on_sqlite

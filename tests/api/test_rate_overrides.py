@@ -27,9 +27,9 @@ from api.rate_overrides import (
     withdraw_rate_override,
 )
 from pipelines.lake.clock import FixedClock, to_micros
+from pipelines.lake.rate_book import MAX_PICOUSD_PER_TOKEN, UNTIL_FURTHER_NOTICE, Rate, TokenRates, picousd_per_token
+from pipelines.lake.rate_book_file import KINDS
 from pipelines.negotiated_rates import read_negotiated_rates
-from pipelines.rates.book import MAX_PICOUSD_PER_TOKEN, UNTIL_FURTHER_NOTICE, Rate, TokenRates, picousd_per_token
-from pipelines.rates.export import KINDS
 from tests.api.conftest import Tenants
 from tests.conftest import on_sqlite
 

@@ -36,6 +36,7 @@ class Project(Base):
     client_name: Mapped[Text255 | None]
     hourly_rate_millicents: Mapped[Millicents | None]
     hourly_rate_currency: Mapped[str | None] = mapped_column(String(3))
+    markup_basis_points: Mapped[int | None]
     cost_centre_id: Mapped[Id | None]
     first_seen_at_us: Mapped[InstantUs]
     archived_at_us: Mapped[InstantUs | None]

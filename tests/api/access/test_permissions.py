@@ -8,6 +8,7 @@ from api.db.models import Role
 P = Permission
 READ = {
     P.VIEW_DASHBOARDS, P.GENERATE_REPORTS, P.VIEW_AUDIT_LOG, P.VIEW_MEMBERS, P.VIEW_DEVICES, P.VIEW_SETTINGS,
+    P.VIEW_BILLS,
 }  # fmt: skip
 
 
@@ -39,5 +40,5 @@ def test_in_a_read_only_workspace_access_can_still_be_taken_away() -> None:
     further = KEPT_WHEN_READ_ONLY - READ
     assert further == {
         P.CHANGE_BILLING, P.EXPORT_WORKSPACE, P.DELETE_WORKSPACE, P.MANAGE_DEVICES, P.MANAGE_API_KEYS,
-        P.REMOVE_MEMBERS, P.MANAGE_DIRECTORY,
+        P.REMOVE_MEMBERS, P.MANAGE_DIRECTORY, P.CONNECT_BILLS,
     }  # fmt: skip

@@ -202,4 +202,4 @@ def test_events_written_at_once_stand_in_one_whole_chain(engine: Engine, workspa
 
 @pytest.mark.parametrize("event", AuditEvent)
 def test_events_are_named_noun_dot_past_tense(event: AuditEvent) -> None:
-    assert re.fullmatch(r"[a-z_]+\.[a-z_]*(ed|set|withdrawn|undone|sent|left)", event.value)
+    assert re.fullmatch(r"[a-z_]+\.[a-z_]*(ed|set|withdrawn|undone|sent|left|taken)", event.value)

@@ -30,6 +30,7 @@ from api.db.models import (
     FormerMembership,
     Invitation,
     Membership,
+    OptimisationDecision,
     Plan,
     Project,
     Reattribution,
@@ -46,6 +47,7 @@ from api.rate_limits import Rate, RateLimiter, RateLimits
 from api.tokens import SecretKind, new_secret, secret_digest
 from api.workspaces import create_workspace
 from pipelines.lake.clock import FixedClock, to_micros
+from tests.api.authorisation.bills import BILLS, add_bills
 from tests.api.conftest import BASE_URL
 
 OURS, THEIRS, ENDING, ABSENT = "ours-co", "theirs-ltd", "ending-co", "absent-inc"
@@ -78,7 +80,19 @@ def identifier(slug: str, thing: str) -> str:
 def names_of(slug: str) -> dict[str, str]:
     """Return one existing thing for each parameter that paths have, of one workspace; of ABSENT there is none."""
     mark = slug.partition("-")[0]
-    ids = ("user", "invitation", "device", "key", "export", "reattribution", "session", "request", "directory")
+    ids = (
+        "user",
+        "invitation",
+        "device",
+        "key",
+        "export",
+        "reattribution",
+        "session",
+        "request",
+        "directory",
+        "decision",
+        *BILLS,
+    )
     return {
         "workspace": slug,
         **{f"{thing}_id": identifier(slug, thing) for thing in ids},
@@ -86,8 +100,11 @@ def names_of(slug: str) -> dict[str, str]:
         "cost_centre": f"{mark}-secret-centre",
         "token": f"{mark}-secret-invitation-token-0123456789",
         "name": "User",
+        "cluster_id": "c" * 64,
         "digest": "0" * 64,
         "provider": "clerk",
+        "month": "2026-10",
+        "day": "2026-10-05",
     }
 
 
@@ -259,6 +276,15 @@ class Cast:
                     name=f"{mark.title()} Secret Centre",
                     created_at_us=at,
                 ),
+                OptimisationDecision(
+                    id=names["decision_id"],
+                    workspace_id=owner_of,
+                    kind="suppress",
+                    check_id="batch_api",
+                    reason=f"{mark}-secret-decision",
+                    decided_by=f"owner@{company}.example",
+                    decided_at_us=at,
+                ),
                 Reattribution(
                     id=names["reattribution_id"],
                     workspace_id=owner_of,
@@ -300,6 +326,7 @@ class Cast:
             ]
         )
         session.flush()
+        add_bills(session, owner_of, names, at)
         self._credentials(session, slug, workspace)
 
     def _credentials(self, session: Session, slug: str, workspace: Workspace) -> None:

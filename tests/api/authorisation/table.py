@@ -50,6 +50,11 @@ _SCIM_PATCH: Final = {
     "Operations": [{"op": "replace", "path": "active", "value": False}],
 }
 
+_WHAT_IF: Final = {"rates": [{"uncached_input": "1", "output": "2"}]}
+_STATEMENT: Final = {"provider": "openai", "month": "2026-01", "lines": [{"amount": "12.5"}]}
+_TAKE: Final = {"provider": "openai", "columns": {"date": 0, "amount": 1}, "day_format": "iso"}
+_CONNECTION: Final = {"kind": "anthropic_analytics", "name": "Anthropic", "start_day": "2026-01-01", "key": "k" * 20}
+
 TABLE: Final[Mapping[str, Rule]] = {
     # Nobody in particular
     "GET /": Rule(PUBLIC),
@@ -103,6 +108,47 @@ TABLE: Final[Mapping[str, Rule]] = {
     "GET /v1/{workspace}/filters": Rule(READERS),
     "GET /v1/{workspace}/cost-centers": Rule(READERS),
     "GET /v1/{workspace}/budgets": Rule(READERS),
+    "GET /v1/{workspace}/rates": Rule(READERS),
+    "POST /v1/{workspace}/rates/what-if": Rule(READERS, body=_WHAT_IF),
+    "GET /v1/{workspace}/rates/restatements": Rule(READERS),
+    "GET /v1/{workspace}/rates/restatements/runs": Rule(READERS),
+    "POST /v1/{workspace}/rates/restatements/runs": Rule(ADMINS, stops=True, body={"month": "2026-01"}),
+    # Bills and closed months
+    "GET /v1/{workspace}/bills": Rule(READERS),
+    "GET /v1/{workspace}/bills/periods/{period_id}": Rule(READERS),
+    "PUT /v1/{workspace}/bills/statement": Rule(ADMINS, stops=True, body=_STATEMENT),
+    "POST /v1/{workspace}/bills/periods/{period_id}/withdraw": Rule(ADMINS, stops=True, body={"reason": "test"}),
+    "POST /v1/{workspace}/bills/uploads": Rule(ADMINS, stops=True, body={"date": "amount"}),
+    "POST /v1/{workspace}/bills/uploads/{upload_id}/preview": Rule(ADMINS, stops=True, body=_TAKE),
+    "POST /v1/{workspace}/bills/uploads/{upload_id}/confirm": Rule(ADMINS, stops=True, body=_TAKE),
+    "DELETE /v1/{workspace}/bills/uploads/{upload_id}": Rule(ADMINS, stops=True),
+    "GET /v1/{workspace}/bills/connections": Rule(READERS),
+    "POST /v1/{workspace}/bills/connections": Rule(ADMINS, stops=True, body=_CONNECTION),
+    "DELETE /v1/{workspace}/bills/connections/{connection_id}": Rule(ADMINS),
+    "POST /v1/{workspace}/bills/connections/{connection_id}/rotate": Rule(ADMINS, stops=True, body={"key": "k" * 20}),
+    "POST /v1/{workspace}/bills/connections/{connection_id}/test": Rule(ADMINS, stops=True),
+    "GET /v1/{workspace}/closes": Rule(READERS),
+    "POST /v1/{workspace}/closes": Rule(ADMINS, stops=True, body={"month": "2026-01"}),
+    "POST /v1/{workspace}/closes/{month}/reopen": Rule(ADMINS, stops=True, body={"reason": "test"}),
+    "GET /v1/{workspace}/reconciliation": Rule(READERS),
+    "GET /v1/{workspace}/reconciliation/{month}": Rule(READERS),
+    "GET /v1/{workspace}/reconciliation/days/{day}": Rule(READERS),
+    "GET /v1/{workspace}/coverage": Rule(READERS),
+    "GET /v1/{workspace}/forecast": Rule(READERS),
+    "GET /v1/{workspace}/anomalies": Rule(READERS),
+    "GET /v1/{workspace}/executive": Rule(READERS),
+    "GET /v1/{workspace}/chargeback": Rule(READERS),
+    "GET /v1/{workspace}/alerts": Rule(READERS),
+    "GET /v1/{workspace}/clusters": Rule(READERS),
+    "GET /v1/{workspace}/clusters/{cluster_id}": Rule(READERS),
+    "GET /v1/{workspace}/optimization": Rule(READERS),
+    "GET /v1/{workspace}/optimization/catalog": Rule(READERS),
+    "GET /v1/{workspace}/optimization/savings": Rule(READERS),
+    "GET /v1/{workspace}/optimization/decisions": Rule(READERS),
+    "POST /v1/{workspace}/optimization/decisions": Rule(
+        ADMINS, stops=True, body={"kind": "suppress", "check_id": "model_swap", "project": "{slug}"}
+    ),
+    "POST /v1/{workspace}/optimization/decisions/{decision_id}/withdraw": Rule(ADMINS, stops=True),
     "GET /v1/{workspace}/project-settings": Rule(READERS),
     "GET /v1/{workspace}/reattributions": Rule(READERS),
     "GET /{workspace}/overview": Rule(READERS),
@@ -210,6 +256,10 @@ TABLE: Final[Mapping[str, Rule]] = {
     "POST /v1/{workspace}/budgets/remove": Rule(
         ADMINS, stops=True, body={"scope": "cost_centre", "slug": "{cost_centre}"}
     ),
+    "GET /v1/{workspace}/alerts/settings": Rule(ADMINS, stops=True),
+    "PUT /v1/{workspace}/alerts/settings": Rule(ADMINS, stops=True, body={"mail_to": "nobody"}),
+    "POST /v1/{workspace}/alerts/webhook": Rule(ADMINS, stops=True, body={"url": "https://hooks.ours.example/x"}),
+    "DELETE /v1/{workspace}/alerts/webhook": Rule(ADMINS, stops=True),
     "GET /{workspace}/settings/budgets": Rule(MEMBERS),
     "POST /{workspace}/settings/budgets": Rule(
         ADMINS, stops=True, body={"of": "project:{slug}", "monthly_usd": "5", "alert_percents": ""}

@@ -18,7 +18,7 @@ from api.cli.main import cli
 from api.cli.verify import verify_audit_chains
 from pipelines.compaction import compact
 from pipelines.lake.paths import DATABASE_VARIABLE
-from pipelines.rates.export import read_rate_book
+from pipelines.lake.rate_book_file import read_rate_book
 from pipelines.refresh import RefreshFailed, refresh
 from pipelines.run_history import run_history
 from pipelines.verify import verify

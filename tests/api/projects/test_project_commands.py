@@ -42,6 +42,8 @@ def test_an_operator_names_groups_and_moves_projects() -> None:
         "client-work",
         {"amount": "120.50", "currency": "EUR"},
     )
+    assert run("project", "set", "api", "--markup", "1500")["markup_basis_points"] == 1_500
+    assert run("project", "set", "api", "--clear", "markup")["markup_basis_points"] is None
     assert run("cost-centre", "rename", "client-work", "Clients")["name"] == "Clients"
     assert run("cost-centre", "archive", "client-work")["archived_at"]
     assert run("cost-centre", "restore", "client-work") == run("cost-centre", "list")["cost_centres"][0]

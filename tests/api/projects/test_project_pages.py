@@ -171,11 +171,18 @@ def test_pages_do_what_the_json_does(admin: Browser) -> None:
     assert admin.post_form("/acme-co/cost-centers", {"name": "R&D"}).headers["location"].endswith("?done=created")
     assert admin.post_form("/acme-co/cost-centers", {"name": "R&D"}).status_code == 409
     form = {"action": "save", "display_name": "Web", "hourly_rate": "99", "currency": "GBP", "cost_centre": "r-d"}
+    form["markup_percent"] = "12.5"
     assert admin.post_form(path, form).status_code == 303
     assert settings(admin)["web"] | {"first_seen_at": ""} == {
         "project": "web", "display_name": "Web", "client_name": None, "cost_centre": "r-d", "state": "active",
         "hourly_rate": {"amount": "99.00", "currency": "GBP"}, "first_seen_at": "", "archived_at": None,
+        "markup_basis_points": 1_250,
     }  # fmt: skip
+    for percent in ("12.345", "1001", "-1", "lots"):
+        refused = admin.post_form(path, {**form, "markup_percent": percent})
+        assert refused.status_code == 422
+        assert f'value="{percent}"' in refused.text
+    assert 'value="12.50"' in admin.get(path).text
     assert "R&amp;D" in admin.get("/acme-co/projects").text
     assert admin.post_form(path, {"action": "reattribute", "to_project": "team/api"}).status_code == 303
     shown = admin.get(path).text

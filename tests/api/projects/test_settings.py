@@ -76,6 +76,9 @@ def test_each_setting_that_changes_is_one_event_and_others_stay(engine: Engine, 
     assert (project.slug, project.display_name, project.client_name) == ("team/api", "The API", None)
     assert (project.hourly_rate_millicents, project.hourly_rate_currency) == (12_050_000, "EUR")
     assert project.cost_centre_id is not None
+    for _ in range(2):
+        do(change_project, "team/api", ProjectChange(markup_basis_points=1_500))
+    assert stored(engine, acme).markup_basis_points == 1_500
     do(change_project, "team/api", ProjectChange(hourly_rate=None, cost_centre=None, display_name=""))
     project = stored(engine, acme)
     assert (project.hourly_rate_millicents, project.hourly_rate_currency, project.display_name) == (None, None, None)
@@ -87,6 +90,7 @@ def test_each_setting_that_changes_is_one_event_and_others_stay(engine: Engine, 
         ("project.rate_set", "team/api"),
         ("project.client_set", "team/api"),
         ("project.cost_centre_set", "team/api"),
+        ("project.markup_set", "team/api"),
         ("project.renamed", "team/api"),
         ("project.rate_set", "team/api"),
         ("project.cost_centre_set", "team/api"),
@@ -101,6 +105,8 @@ def test_each_setting_that_changes_is_one_event_and_others_stay(engine: Engine, 
         (ProjectChange(display_name="a\u202eb"), 422, "invalid_request"),
         (ProjectChange(client_name="a\nb"), 422, "invalid_request"),
         (ProjectChange(hourly_rate=HourlyRate(-1, "EUR")), 422, "invalid_request"),
+        (ProjectChange(markup_basis_points=-1), 422, "invalid_request"),
+        (ProjectChange(markup_basis_points=100_001), 422, "invalid_request"),
         (ProjectChange(hourly_rate=HourlyRate(1, "EURO")), 422, "unknown_currency"),
         (ProjectChange(hourly_rate=HourlyRate(1, "eur")), 422, "unknown_currency"),
         (ProjectChange(cost_centre="absent"), 404, "cost_centre_not_found"),

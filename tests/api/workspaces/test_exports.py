@@ -115,7 +115,8 @@ def test_without_a_build_it_holds_what_there_is_and_no_secret(
         name: hashlib.sha256(data).hexdigest() for name, data in files.items()
     }
     assert set(files) == {
-        "requests.parquet", "requests.csv", "audit.csv", "set_aside.jsonl", "settings.json", "reports/2026/may.pdf",
+        "requests.parquet", "requests.csv", "audit.csv", "bills.csv", "set_aside.jsonl", "settings.json",
+        "reports/2026/may.pdf",
     }  # fmt: skip
     assert pq.read_table(io.BytesIO(files["requests.parquet"])).num_rows == 0
     document = json.loads(files["settings.json"])
