@@ -39,6 +39,7 @@ SUMMARIES: dict[str, str] = {
     "commands": "start-up: --help, imports, serve ready, the demo",
     "rebuild": "building all marts anew",
     "increments": "building what is new",
+    "analysis": "the analysis beside the marts' build and refreshes, and what is answered from it",
     "freshness": "from acknowledgement to the dashboards",
     "queries": "dashboard queries on the marts",
     "overview_http": "the overview over HTTP",

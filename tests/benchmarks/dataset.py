@@ -14,7 +14,7 @@ import itertools
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -50,6 +50,7 @@ class Dataset:
         begin: instant before every call's arrival, aware UTC.
         until: instant no row lies after, aware UTC.
         seed: everything random follows from it.
+        repeating: prompts in a thousand that are sent more than once within a sitting.
     """
 
     home: Home
@@ -58,6 +59,7 @@ class Dataset:
     begin: datetime
     until: datetime
     seed: int
+    repeating: int = 0
 
     @property
     def big(self) -> Workspace:
@@ -66,10 +68,10 @@ class Dataset:
 
     def at(self, home: Home) -> Dataset:
         """Return the same data set in a copy of its home."""
-        return Dataset(home, self.rows, self.workspaces, self.begin, self.until, self.seed)
+        return replace(self, home=home)
 
 
-def make_dataset(home: Home, rows: int, seed: int, until: datetime) -> Dataset:
+def make_dataset(home: Home, rows: int, seed: int, until: datetime, *, repeating: int = 0) -> Dataset:
     """Fill an empty home.
 
     Args:
@@ -77,13 +79,14 @@ def make_dataset(home: Home, rows: int, seed: int, until: datetime) -> Dataset:
         rows: landed rows, at least 2,000; made a multiple of 500.
         seed: of everything random.
         until: aware UTC instant of the newest arrival.
+        repeating: see `Dataset`.
     """
     begin = until.replace(hour=0, minute=0, second=0, microsecond=0) - (DAYS - 1) * timedelta(days=1)
     engine = open_database(f"sqlite:///{home.root / 'app.sqlite'}")
     try:
         upgrade(engine)
         workspaces = add_people(engine, begin)
-        data = Dataset(home, rows // SMALL_FILE_ROWS * SMALL_FILE_ROWS, workspaces, begin, until, seed)
+        data = Dataset(home, rows // SMALL_FILE_ROWS * SMALL_FILE_ROWS, workspaces, begin, until, seed, repeating)
         _land_all(engine, data)
     finally:
         engine.dispose()
@@ -108,7 +111,7 @@ def land_more(data: Dataset, engine: Engine, rows: int, number: int, now: dateti
     first = -(number + 1) * 10_000_000  # numbers that the data set itself does not use
     with _generator() as generator:
         piece = _Piece(file_seq, first, rows, 0)
-        moment = Dataset(data.home, rows, data.workspaces, now - timedelta(minutes=10), now, data.seed)
+        moment = replace(data, rows=rows, begin=now - timedelta(minutes=10), until=now)
         table = _generate(generator, moment, piece, one_moment=True)
     writer = LandingWriter(data.home)
     try:
@@ -186,6 +189,7 @@ def _generate(generator: duckdb.DuckDBPyConnection, data: Dataset, piece: _Piece
         "back": _CYCLE * _large_rows(data.rows), "begin": data.until if one_moment else data.begin,
         "until": data.until, "workspace": workspace.workspace_id, "device_ids": list(workspace.device_ids),
         "devices": DEVICES, "projects": PROJECTS, "models": points,
+        "repeating": data.repeating,
     })  # fmt: skip
     table: pa.Table = answer.to_arrow_table()
     nulls: Any = pa.nulls

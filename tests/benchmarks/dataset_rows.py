@@ -63,7 +63,10 @@ select
     case when h3 % 50 = 0 then 'error' else 'success' end as status,
     case when h1 % 6 = 0 then 'embedding' else 'chat' end as request_kind, 'git' as attribution_method,
     null::varchar as source_workdir, 'laptop-' || device as source_machine,
-    case when h2 % 10 < 3 then null else md5(h2::varchar) || md5(h1::varchar) end as prompt_hash,
+    case when h2 % 10 < 3 then null
+        when h3 // 7 % 1000 < $repeating then md5(s::varchar) || md5((h1 // 65536 % 2)::varchar)
+        else md5(h2::varchar) || md5(h1::varchar)
+    end as prompt_hash,
     case when h1 % 10 = 0 then 'key-' || k end as idempotency_key,
     case when h3 % 50 = 0 then 'rate_limit' end as error_class, null::varchar as provider_error_code,
     (case when h3 % 50 = 0 then 429 else 200 end)::bigint as http_status, null::boolean as retryable,

@@ -23,28 +23,40 @@ from tests.benchmarks.context import Context
 from tests.benchmarks.dataset import Dataset, make_dataset
 
 _IMMUTABLE: Final = frozenset({"landing", "marts"})
-_landed: dict[tuple[int, int], Dataset] = {}
-_built: dict[tuple[int, int], Dataset] = {}
+_landed: dict[tuple[int, ...], Dataset] = {}
+_built: dict[tuple[int, ...], Dataset] = {}
 
 
-def landed_home(context: Context, rows: int) -> Dataset:
-    """Return a home with that many landed rows and no marts; it must not be changed, copy it."""
-    key = (rows, context.seed)
+def landed_home(context: Context, rows: int, repeating: int = 0) -> Dataset:
+    """Return a home with that many landed rows and no marts; it must not be changed, copy it.
+
+    Args:
+        context: of the benchmark.
+        rows: landed rows.
+        repeating: see `Dataset`.
+    """
+    key = (rows, context.seed, repeating)
     if key not in _landed:
         context.progress(f"landing {rows:,} rows")
-        home = Home(_kept(str(context.folder.parent)) / f"landed-{rows}-{context.seed}")
+        home = Home(_kept(str(context.folder.parent)) / f"landed-{_named(key)}")
         home.root.mkdir()
-        _landed[key] = make_dataset(home, rows, context.seed, SystemClock().now())
+        _landed[key] = make_dataset(home, rows, context.seed, SystemClock().now(), repeating=repeating)
     return _landed[key]
 
 
-def built_home(context: Context, rows: int) -> Dataset:
-    """Return a home with that many rows and their marts; it must not be changed, copy it."""
-    key = (rows, context.seed)
+def built_home(context: Context, rows: int, repeating: int = 0) -> Dataset:
+    """Return a home with that many rows and their marts; it must not be changed, copy it.
+
+    Args:
+        context: of the benchmark.
+        rows: landed rows.
+        repeating: see `Dataset`.
+    """
+    key = (rows, context.seed, repeating)
     if key not in _built:
-        landed = landed_home(context, rows)
+        landed = landed_home(context, rows, repeating)
         context.progress(f"building the marts of {rows:,} rows")
-        data = copy_of(landed, _kept(str(context.folder.parent)) / f"built-{rows}-{context.seed}")
+        data = copy_of(landed, _kept(str(context.folder.parent)) / f"built-{_named(key)}")
         refresh_apart(data.home)
         complete_row_files(data.home, SystemClock())
         _built[key] = data
@@ -71,6 +83,10 @@ def refresh_apart(home: Home) -> None:
     """
     command = [sys.executable, "-m", "tests.benchmarks.rebuild_worker", "refresh", str(home.root)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=Path(__file__).parents[2])
+
+
+def _named(key: tuple[int, ...]) -> str:
+    return "-".join(map(str, key))
 
 
 @lru_cache

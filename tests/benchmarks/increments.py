@@ -38,8 +38,8 @@ SMALLER: Final = "at a tenth of the rows"
 def run(context: Context) -> list[Comparison]:
     """Compare an increment's seconds with the target, the scan and those at a tenth of the size."""
     rows = context.rows_or(ROWS)
-    large = _Growing(context, rows)
-    small = _Growing(context, max(2_000, rows // 10))
+    sizes = rows, max(2_000, rows // 10)
+    large, small = (Growing(built_home(context, size), context.folder / f"growing-{size}") for size in sizes)
     with large.refresher(), small.refresher():
         found = alternate(
             context.runs,
@@ -74,11 +74,15 @@ def run(context: Context) -> list[Comparison]:
     ]  # fmt: skip
 
 
-class _Growing:
-    """A built home that grows, and the warm process that keeps its marts fresh."""
+class Growing:
+    """A built home that grows, and the warm process that keeps its marts fresh.
 
-    def __init__(self, context: Context, rows: int) -> None:
-        self.data: Dataset = copy_of(built_home(context, rows), context.folder / f"growing-{rows}")
+    Attributes:
+        data: a copy of the home.
+    """
+
+    def __init__(self, data: Dataset, folder: Path) -> None:
+        self.data = copy_of(data, folder)
         self._number = 0
         self._to: IO[str] | None = None
         self._from: IO[str] | None = None
@@ -86,6 +90,7 @@ class _Growing:
 
     @contextmanager
     def refresher(self) -> Iterator[None]:
+        """Keep the process running, as warm as one that has refreshed before."""
         command = [sys.executable, "-m", "tests.benchmarks.rebuild_worker", "warm", str(self.data.home.root)]
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
@@ -102,6 +107,7 @@ class _Growing:
                 process.stdin.close()
 
     def increment(self) -> dict[str, Any]:
+        """Land new rows and refresh; returns what the process says of it."""
         land_more(self.data, self._engine, NEW_ROWS, self._number, SystemClock().now())
         self._number += 1
         assert self._to is not None
