@@ -28,6 +28,8 @@ from api.optimisation.messages import DECISION, SUPPRESSION, DecisionsAnswer, Ne
 
 router = APIRouter(prefix="/v1/{workspace}/optimization", tags=["optimization"])
 
+# One dependency, not two of one sort: a body can be read once.
+Message = Annotated[NewDecision, Depends(message_body(NewDecision))]
 Editor = Annotated[Caller, Depends(caller_with(Permission.EDIT_POLICIES))]
 DecisionId = Annotated[str, Path(description="Id of the decision.", examples=[DECISION["decision_id"]])]
 _FINDING_ID: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -52,6 +54,24 @@ def get_decisions(request: Request, reader: ReadWorkspace) -> Response:
         return json_answer(DecisionsAnswer(decisions=[decision_shown(one) for one in found]))
 
 
+def decided_about(request: Request, caller: Editor, message: Message) -> About:
+    """FastAPI dependency: what a decision is about. It stands before `Work`: a call holds one connection at a time."""
+    kind = DecisionKind(message.kind)
+    if kind is DecisionKind.SUPPRESS:
+        if message.finding_id is not None:
+            raise invalid("Suppressing takes a check, a project or both, not a recommendation.")
+        return About(check_id=message.check_id, project=message.project)
+    if message.finding_id is None or message.check_id is not None or message.project is not None:
+        raise invalid("Accepting and dismissing take a recommendation, and nothing else.")
+    found = None
+    if _FINDING_ID.fullmatch(message.finding_id):
+        with analysing(Call(request, caller, Filters())) as analysed:
+            found = find_finding(analysed, message.finding_id)
+    if found is None:
+        raise not_found("finding_not_found", "No such recommendation in the present analysis.")
+    return found
+
+
 @router.post(
     "/decisions",
     **describe(
@@ -67,7 +87,8 @@ def get_decisions(request: Request, reader: ReadWorkspace) -> Response:
 def post_decision(
     request: Request,
     caller: Editor,
-    message: Annotated[NewDecision, Depends(message_body(NewDecision))],
+    message: Message,
+    about: Annotated[About, Depends(decided_about)],
     work: Work,
 ) -> Response:
     """Accept or dismiss a recommendation, or suppress a check, a project's checks, or a check for a project.
@@ -80,7 +101,7 @@ def post_decision(
         work,
         caller.workspace_id,
         kind,
-        _about(request, caller, kind, message),
+        about,
         reason=message.reason,
         actor=caller.actor,
         at=request.app.state.clock.now(),
@@ -102,19 +123,3 @@ def post_withdraw(request: Request, caller: Editor, decision_id: DecisionId, wor
     at = request.app.state.clock.now()
     decision = withdraw_decision(work, caller.workspace_id, decision_id, actor=caller.actor, at=at)
     return json_answer(decision_shown(decision))
-
-
-def _about(request: Request, caller: Caller, kind: DecisionKind, message: NewDecision) -> About:
-    if kind is DecisionKind.SUPPRESS:
-        if message.finding_id is not None:
-            raise invalid("Suppressing takes a check, a project or both, not a recommendation.")
-        return About(check_id=message.check_id, project=message.project)
-    if message.finding_id is None or message.check_id is not None or message.project is not None:
-        raise invalid("Accepting and dismissing take a recommendation, and nothing else.")
-    found = None
-    if _FINDING_ID.fullmatch(message.finding_id):
-        with analysing(Call(request, caller, Filters())) as analysed:
-            found = find_finding(analysed, message.finding_id)
-    if found is None:
-        raise not_found("finding_not_found", "No such recommendation in the present analysis.")
-    return found
