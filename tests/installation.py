@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
+from click.testing import CliRunner
+
+from api.cli.main import cli
 
 COMMAND = (sys.executable, "-m", "api.cli.main")
 READY_SECONDS = 60
@@ -58,6 +62,16 @@ class Installation:
     def answer(self, *arguments: str) -> dict[str, Any]:
         """Run one command and return the JSON object it prints."""
         printed: dict[str, Any] = json.loads(self.run(*arguments).stdout)
+        return printed
+
+    def answer_here(self, *arguments: str) -> dict[str, Any]:
+        """Run one command in this process, where dbt and Dagster are warm, and return the JSON object it prints."""
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in self._environment().items():
+                environment.setenv(name, value)
+            done = CliRunner().invoke(cli, [*arguments, "--home", str(self.home)], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        printed: dict[str, Any] = json.loads(done.stdout)
         return printed
 
     def start(self, *arguments: str, command: str = "serve") -> None:

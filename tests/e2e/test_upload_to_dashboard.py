@@ -107,7 +107,7 @@ def tell(story: Story) -> None:
     late = [record(("late", i), requested_at="2026-10-02T03:04:05Z", cost_millicents=31) for i in range(5)]
     story.sends(second, [*late, ordinary[5]])
     story.send(second, [record(("late", 0), requested_at="2026-10-02T03:04:05Z", cost_millicents=31)])
-    story.installation.answer("refresh")
+    story.installation.answer_here("refresh")
 
 
 def whole(story: Story, path: str, **query: Any) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def test_rows_of_an_archived_project_come_back_when_it_is_restored(story: Story)
     before = Decimal(whole(story, "/projects/client-2")["totals"]["cost_usd"])
     assert story.receipts[-3]["withheld"] == [{"project": "client-2", "reason": "project_archived", "rows": 3}]
     story.installation.answer("project", "restore", "client-2", "--workspace", "acme-co")
-    story.installation.answer("refresh")
+    story.installation.answer_here("refresh")
     assert Decimal(whole(story, "/projects/client-2")["totals"]["cost_usd"]) == before + usd(15_000)
     story.shown |= {row["id"]: row for row in story.withheld}
 
@@ -259,9 +259,9 @@ def test_incremental_equals_full_and_verify_proves_both(story: Story):
         seen = [whole(story, path) for path in ("/projects", "/projects/dst")]
         return [{key: value for key, value in one.items() if key not in {"build_id", "built_at"}} for one in seen]
 
-    story.installation.answer("refresh")
+    story.installation.answer_here("refresh")
     before = answers()
-    story.installation.answer("refresh", "--full")
+    story.installation.answer_here("refresh", "--full")
     after = answers()
     assert json.dumps(after, sort_keys=True).replace("\n", "") == json.dumps(before, sort_keys=True).replace("\n", "")
     assert story.installation.answer("verify")["ok"] is True

@@ -1,4 +1,4 @@
-"""Homes to build in. Parsing dbt and a first full build take seconds, so one is done per session and copied."""
+"""Homes to build in. Parsing dbt and a first full build take seconds, so one is done per test run and copied."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ from pipelines.lake.database import open_database
 from pipelines.lake.paths import DATABASE_VARIABLE, Home
 from pipelines.refresh import refresh
 from pipelines.run_history import run_history
+from tests.made_once import made_once
 from tests.pipelines.lake_builder import Lake, calls
 
 
 @pytest.fixture(scope="session")
 def built_home(tmp_path_factory: pytest.TempPathFactory, upgraded_sqlite: Path) -> Path:
     """A home with two workspaces and 120 requests, refreshed once."""
-    home = Home(tmp_path_factory.mktemp("built") / "home")
+    made = made_once(tmp_path_factory, "built-home", lambda folder: _build(Home(folder / "home"), upgraded_sqlite))
+    return made / "home"
+
+
+def _build(home: Home, upgraded_sqlite: Path) -> None:
     home.root.mkdir()
     shutil.copy(upgraded_sqlite, home.root / "app.sqlite")
     engine = open_database(f"sqlite:///{home.root / 'app.sqlite'}")
@@ -27,8 +32,8 @@ def built_home(tmp_path_factory: pytest.TempPathFactory, upgraded_sqlite: Path) 
     lake.land(lake.acme, lake.laptop, calls(120, "first"))
     refresh(home, engine, lake.clock)
     run_history(home).dispose()
+    run_history.cache_clear()
     engine.dispose()
-    return home.root
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ POINTS = {
     "fresh warehouse recorded": (build, "adopt_warehouse"),
 }
 home = Home.locate(sys.argv[1])
-warm_dbt(home).manifest()
+run._job(home, run.REFRESH_JOB, warm_dbt(home).project_digest(analysis=True))
 for line in sys.stdin:
     point = line.strip()
     child = os.fork()

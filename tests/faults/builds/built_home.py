@@ -1,12 +1,10 @@
 """A small built home to copy, made once per test run.
 
-Belongs here: building it, and handing it from worker to worker. Does not belong here: what tests do to its copies.
+Belongs here: building it. Does not belong here: what tests do to its copies.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from pipelines.lake.database import open_database
 from pipelines.lake.paths import DATABASE_VARIABLE, Home
 from pipelines.refresh import refresh
 from pipelines.run_history import run_history
+from tests.made_once import made_once
 from tests.pipelines.lake_builder import NOON, Lake, call, calls
 
 FIRST_CALLS = 60
@@ -36,16 +35,8 @@ def shared_built_home(folders: pytest.TempPathFactory, upgraded_sqlite: Path) ->
 
     Building it takes most of a test file's time, so that parallel workers share the one that is first.
     """
-    base = folders.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    ready = shared / "built-home"
-    with (shared / "built-home.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not ready.exists():
-            building = folders.mktemp("building")
-            _build(Home(building / "home"), upgraded_sqlite)
-            (building / "home").rename(ready)
-    return ready
+    made = made_once(folders, "built-home-of-faults", lambda folder: _build(Home(folder / "home"), upgraded_sqlite))
+    return made / "home"
 
 
 def _build(home: Home, upgraded_sqlite: Path) -> None:

@@ -28,6 +28,7 @@ from tests.faults.hostile.requests import (
     heavy_attacks,
     json_deck,
     malformed_deck,
+    taken_messages,
 )
 
 FAULTS_SHOWN = 20
@@ -109,6 +110,7 @@ def hostile_campaign(
     assert {route.path for route in by_kind[Kind.PAGE] if route.method == "POST"} == set(FORMS), "every form is known"
     uploads = [route for route in routes if route.path == BATCH_PATH]
     attack_with(dealt(uploads, json_deck, 0, chance))  # what daemons depend on gets everything in any case
+    attack_with(taken_messages(by_kind[Kind.MACHINE], chance))
     share = 0 if whole else count // 100
     for found, deck, percent in (
         (by_kind[Kind.MACHINE], json_deck, 25),

@@ -164,6 +164,14 @@ def sender(route: Route, chance: random.Random) -> str:
     return chance.choices(("owner", "api", "sync", "none", "garbage"), weights=(64, 24, 4, 4, 4))[0]
 
 
+def taken_messages(routes: list[Route], chance: random.Random) -> Iterator[Attack]:
+    """Yield every route's own example from somebody it lets in: a server that holds such things is attacked then."""
+    for route in routes:
+        if route.example is not None and not route.path.startswith(LAPTOP_PATHS):
+            body = json.dumps(_valid(route, chance)).encode()
+            yield Attack(route.method, route.plain(chance), JSON_TYPE, body, "owner")
+
+
 def heavy_attacks(routes: list[Route], chance: random.Random, *, whole: bool) -> Iterator[Attack]:
     """Yield the bombs, on every route that takes a body or on some, and the largest uploads."""
     takers = [route for route in routes if route.example is not None]

@@ -1,4 +1,4 @@
-"""A home whose marts were analysed once per session, and copies of it."""
+"""A home whose marts were analysed once per test run, and copies of it."""
 
 from __future__ import annotations
 
@@ -6,27 +6,38 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pipelines.analysis.run import analyse
 from pipelines.build import Build
-from pipelines.dbt_runner import warm_dbt
+from pipelines.dbt_runner import DbtRun, warm_dbt
 from pipelines.lake.database import open_database
 from pipelines.lake.paths import DATABASE_VARIABLE, Home
 from pipelines.run_history import run_history
+from tests.made_once import made_once
 from tests.pipelines.analysis.asking import Analysed
 from tests.pipelines.analysis.bills import bill
 from tests.pipelines.analysis.frugal import add_frugal
 from tests.pipelines.analysis.golden import add_golden
 from tests.pipelines.lake_builder import Lake, calls, named_id
 
+REFRESHED = "refreshed.json"
+"""Beside the analysed home: what dbt did in the build that was analysed."""
+
 
 @pytest.fixture(scope="session")
 def analysed(built_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Analysed:
     """The built home after more calls, the workspace `golden`, an incremental build, a bill, and an analysis."""
+    made = made_once(tmp_path_factory, "analysed-home", lambda folder: _analyse(built_home, folder))
+    refreshed = msgspec.json.decode((made / REFRESHED).read_bytes(), type=DbtRun)
+    return Analysed(made / "home", refreshed)
+
+
+def _analyse(built_home: Path, folder: Path) -> None:
     with pytest.MonkeyPatch.context() as environment:
         environment.delenv(DATABASE_VARIABLE, raising=False)
-        home = Home(tmp_path_factory.mktemp("analysed") / "home")
+        home = Home(folder / "home")
         shutil.copytree(built_home, home.root)
         lake = Lake(home, open_database(home.database_url))
         beta = named_id("workspace beta")
@@ -41,8 +52,9 @@ def analysed(built_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Anal
         bill(lake.engine, lake.acme, "12.34", "2026-11-19")
         assert analyse(home, lake.engine, lake.clock) is not None
         run_history(home).dispose()
+        run_history.cache_clear()
         lake.engine.dispose()
-    return Analysed(home.root, refreshed)
+    (folder / REFRESHED).write_bytes(msgspec.json.encode(refreshed))
 
 
 @pytest.fixture(scope="module")

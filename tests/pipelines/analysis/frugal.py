@@ -15,12 +15,13 @@ from api.audit import OPERATOR
 from api.db.models import ApiKey
 from api.db.session import transaction
 from api.optimisation.decisions import About, DecisionKind, decide
-from api.tokens import SecretKind, new_secret, secret_digest
+from api.tokens import secret_digest
 from tests.pipelines.lake_builder import Lake, call, named_id
 
 FRUGAL: Final = named_id("workspace frugal")
 LAPTOP: Final = named_id(f"device {FRUGAL} laptop")
-FRUGAL_KEY: Final = new_secret(SecretKind.API)
+FRUGAL_KEY: Final = "hm_api_FrugalFrugalFrugalFrugalFrugal2hdFym"
+"""The same in every process: workers share the home that knows it."""
 PROJECTS: Final = ("summariser", "nightly", "faq", "measured", "forgotten")
 DECIDED: Final = datetime(2026, 11, 9, 12, tzinfo=UTC)
 

@@ -19,7 +19,7 @@ from sqlalchemy import Engine, insert
 from api.db.models import ApiKey
 from api.db.models.closes import MonthClose, MonthCloseTotal
 from api.db.session import transaction
-from api.tokens import SecretKind, new_secret, secret_digest
+from api.tokens import secret_digest
 from pipelines.billing.bills import BilledLine, BilledPeriod
 from pipelines.billing.recording import record_periods
 from pipelines.lake.bills import ConnectionKind, LineCategory, bill_connections
@@ -27,7 +27,8 @@ from tests.pipelines.lake_builder import NOON, Lake, call, named_id
 
 GOLDEN: Final = named_id("workspace golden")
 LAPTOP: Final = named_id(f"device {GOLDEN} laptop")
-KEY: Final = new_secret(SecretKind.API)
+KEY: Final = "hm_api_GoldenGoldenGoldenGoldenGolden3ElKrZ"
+"""The same in every process: workers share the home that knows it."""
 CLOSE: Final = named_id("close of september")
 
 

@@ -19,6 +19,7 @@ from api.audit import OPERATOR
 from api.bills.connections import NewConnection, add_connection
 from api.db.session import transaction
 from pipelines.analysis import loop
+from pipelines.analysis.__main__ import NICENESS
 from pipelines.analysis.inputs import AnalysisInputs
 from pipelines.analysis.loop import FIRST_BACK_OFF, IDLE_LOOK, LONGEST_BACK_OFF, SPACING, Marts, Pace, keep_analysed
 from pipelines.analysis.run import AnalysisFailed, AnalysisResult
@@ -140,7 +141,7 @@ def run_and_stop(lake: Lake, is_done: Callable[[], bool]) -> None:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
         for pid in (process.pid, child):
-            wait(lambda pid=pid: os.getpriority(os.PRIO_PROCESS, pid) == 10)
+            wait(lambda pid=pid: os.getpriority(os.PRIO_PROCESS, pid) == NICENESS)
         wait(is_done)
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=60)
