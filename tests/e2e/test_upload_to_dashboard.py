@@ -261,7 +261,7 @@ def test_incremental_equals_full_and_verify_proves_both(story: Story):
 
     story.installation.answer_here("refresh")
     before = answers()
-    story.installation.answer_here("refresh", "--full")
+    story.installation.answer("refresh", "--full")
     after = answers()
     assert json.dumps(after, sort_keys=True).replace("\n", "") == json.dumps(before, sort_keys=True).replace("\n", "")
     assert story.installation.answer("verify")["ok"] is True

@@ -58,6 +58,12 @@ def test_with_nothing_changed_there_is_nothing_to_do(lake: Lake) -> None:
         assert build.already_published() is None
 
 
+def test_without_a_pointer_there_is_one_to_make(lake: Lake) -> None:
+    lake.home.analysis_pointer.unlink()
+    with opened_build(lake.home, lake.engine, lake.clock) as build:
+        assert build.already_published() is None
+
+
 def test_a_bill_is_in_the_next_one(lake: Lake) -> None:
     period = bill(lake.engine, lake.acme, "1.50", "2026-11-19")
     with (
