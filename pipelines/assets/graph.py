@@ -18,7 +18,14 @@ from pipelines.assets.analysis import (
 from pipelines.assets.bills import BILLS_JOB, daily_bills, provider_bills
 from pipelines.assets.compaction import COMPACTION_JOB, compacted_files, hourly_compaction
 from pipelines.assets.dbt_models import analysis_models, dbt_models
-from pipelines.assets.keys import COMPACTED_FILES, FINANCE_KEYS, PROVIDER_BILLS, PUBLISHED_ANALYSIS
+from pipelines.assets.exports import EXPORTS_JOB, daily_exports, scheduled_exports
+from pipelines.assets.keys import (
+    COMPACTED_FILES,
+    FINANCE_KEYS,
+    PROVIDER_BILLS,
+    PUBLISHED_ANALYSIS,
+    SCHEDULED_EXPORTS,
+)
 from pipelines.assets.landing import EXTERNAL_ASSETS, exports
 from pipelines.assets.snapshot import published_snapshot
 from pipelines.assets.triggers import ledger_sensor, nightly_rebuild
@@ -47,12 +54,14 @@ def build_graph(home: Home) -> dg.Definitions:
     compaction = dg.AssetSelection.assets(COMPACTED_FILES)
     analysis = dg.AssetSelection.assets(*FINANCE_KEYS, *analysed.keys, PUBLISHED_ANALYSIS)
     bills = dg.AssetSelection.assets(PROVIDER_BILLS)
+    exported = dg.AssetSelection.assets(SCHEDULED_EXPORTS)
     job = dg.define_asset_job(
         REFRESH_JOB,
-        selection=dg.AssetSelection.all() - compaction - analysis - bills,
+        selection=dg.AssetSelection.all() - compaction - analysis - bills - exported,
         description="Bring the marts up to date.",
     )
     bills_job = dg.define_asset_job(BILLS_JOB, selection=bills, description="Read what providers billed.")
+    exports_job = dg.define_asset_job(EXPORTS_JOB, selection=exported, description="Export what is published.")
     analysis_job = dg.define_asset_job(
         ANALYSIS_JOB, selection=analysis, description="Build the analysis of the published marts."
     )
@@ -64,6 +73,7 @@ def build_graph(home: Home) -> dg.Definitions:
             *EXTERNAL_ASSETS,
             compacted_files(home),
             provider_bills(home),
+            scheduled_exports(home),
             exports,
             models,
             published_snapshot(_published_from(models)),
@@ -71,13 +81,14 @@ def build_graph(home: Home) -> dg.Definitions:
             analysed,
             published_analysis(analysed.keys),
         ],
-        jobs=[job, compaction_job, analysis_job, bills_job],
+        jobs=[job, compaction_job, analysis_job, bills_job, exports_job],
         sensors=[ledger_sensor(home, engine, job)],
         schedules=[
             nightly_rebuild(job),
             hourly_compaction(compaction_job),
             daily_bills(bills_job),
             hourly_analysis(analysis_job),
+            daily_exports(exports_job),
         ],
         resources={"build": build_resource(home), "analysis": analysis_resource(home)},
         executor=dg.in_process_executor,

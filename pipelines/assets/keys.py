@@ -19,6 +19,7 @@ CONTROL_PLANE: Final = AssetKey(["app", "control_plane"])
 PROVIDER_BILLS: Final = AssetKey(["bills", "provider_bills"])
 SNAPSHOT: Final = AssetKey(["marts", "published_snapshot"])
 PUBLISHED_ANALYSIS: Final = AssetKey(["analysis", "published_analysis"])
+SCHEDULED_EXPORTS: Final = AssetKey(["exports_out", "scheduled_exports"])
 
 DERIVED_EXPORTS: Final = ("local_days", "rate_book", "model_aliases")
 """Exports that are computed rather than read from the app database."""

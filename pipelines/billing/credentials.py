@@ -51,8 +51,14 @@ class Rotation:
 class CredentialVault:
     """Seals and opens providers' keys with the keys of a home."""
 
-    def __init__(self, home: Home) -> None:
-        self._folder = home.secrets
+    def __init__(self, home: Home, key_file: str = KEY_FILE) -> None:
+        """Nothing is read before a key is needed.
+
+        Args:
+            home: whose keys.
+            key_file: the file with them in the home's secrets; a purpose of its own has one of its own.
+        """
+        self._folder, self._key_file = home.secrets, key_file
 
     def seal(self, connection_id: str, credential: str) -> str:
         """Return a provider's key sealed for one connection; the first call in a home makes its key.
@@ -97,7 +103,7 @@ class CredentialVault:
     def alone(self) -> Generator[None]:
         """Let nobody else change the keys meanwhile."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self._folder / f".{KEY_FILE}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(self._folder / f".{self._key_file}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
@@ -106,7 +112,7 @@ class CredentialVault:
 
     @property
     def _path(self) -> Path:
-        return self._folder / KEY_FILE
+        return self._folder / self._key_file
 
     def _keys(self) -> MultiFernet:
         return MultiFernet([Fernet(line) for line in self._lines()])
@@ -116,7 +122,7 @@ class CredentialVault:
         with suppress(FileNotFoundError):
             return self._path.read_text("ascii").split()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        made = self._path.with_name(f".{KEY_FILE}-{secrets.token_hex(8)}.tmp")
+        made = self._path.with_name(f".{self._key_file}-{secrets.token_hex(8)}.tmp")
         descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:

@@ -16,7 +16,7 @@ final as (
             'duplicate_requests',
             'cluster_saving_picousd',
             "case when requests >= clusters * 3 then 'high' else 'medium' end",
-            "format('{:,} prompts were answered {:,} times, the same by hash, model and project.', clusters, requests)",
+            "format('{:,} {} answered {:,} times, the same by hash, model and project.', clusters, if(clusters = 1, 'prompt was', 'prompts were'), requests)",
             '{clusters: clusters, repeat_cost_picousd: cast(repeat_cost_picousd as varchar)}',
         ) }}
     from summed

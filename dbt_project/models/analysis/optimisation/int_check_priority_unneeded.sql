@@ -9,8 +9,8 @@ final as (
             'saving_picousd',
             "case when requests * 5 >= all_requests * 4 and days_seen >= 5 then 'high'"
             ~ " when requests * 2 >= all_requests and days_seen >= 2 then 'medium' else 'low' end",
-            "format('{:d} % of the {:,} calls in the tier {} come outside working hours, on at least {:d} days, when few people wait.', "
-            ~ percent_of('requests', 'all_requests') ~ ', all_requests, service_tier, days_seen)',
+            "format('{:d} % of the {:,} calls in the tier {} come outside working hours, on at least {:d} {}, when few people wait.', "
+            ~ percent_of('requests', 'all_requests') ~ ", all_requests, service_tier, days_seen, if(days_seen = 1, 'day', 'days'))",
             "{all_requests: all_requests, service_tier: service_tier,"
             ~ " other_picousd: cast(other_picousd as varchar)}",
             other="other_tier",

@@ -16,7 +16,7 @@ final as (
             'prompt_cache_missing',
             'cluster_saving_picousd',
             "'medium'",
-            "format('{:,} large prompts were sent again within five minutes without a cache, {:,} requests in all.', clusters, requests)",
+            "format('{:,} large {} sent again within five minutes without a cache, {:,} requests in all.', clusters, if(clusters = 1, 'prompt was', 'prompts were'), requests)",
             '{clusters: clusters, repeat_cost_picousd: cast(repeat_cost_picousd as varchar)}',
         ) }}
     from summed

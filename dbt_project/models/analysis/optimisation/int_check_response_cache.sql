@@ -16,7 +16,7 @@ final as (
             'response_cache',
             'cluster_saving_picousd',
             "'medium'",
-            "format('{:,} prompts came back while an answer could have been kept, {:,} requests in all; whether an old answer will do, only you know.', clusters, requests)",
+            "format('{:,} {} came back while an answer could have been kept, {:,} requests in all; whether an old answer will do, only you know.', clusters, if(clusters = 1, 'prompt', 'prompts'), requests)",
             '{clusters: clusters, repeat_cost_picousd: cast(repeat_cost_picousd as varchar)}',
         ) }}
     from summed

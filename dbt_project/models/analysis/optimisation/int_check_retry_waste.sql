@@ -16,7 +16,7 @@ final as (
             'retry_waste',
             'cluster_saving_picousd',
             "'high'",
-            "format('{:,} prompts were tried again within seconds of a failure, {:,} attempts in all.', clusters, requests)",
+            "format('{:,} {} tried again within seconds of a failure, {:,} attempts in all.', clusters, if(clusters = 1, 'prompt was', 'prompts were'), requests)",
             '{clusters: clusters, repeat_cost_picousd: cast(repeat_cost_picousd as varchar)}',
         ) }}
     from summed

@@ -16,7 +16,7 @@ final as (
             'runaway_loops',
             'cluster_saving_picousd',
             "'high'",
-            "format('{:,} prompts were sent over and over by one machine, {:,} times within minutes of each other.', clusters, requests)",
+            "format('{:,} {} sent over and over by one machine, {:,} times within minutes of each other.', clusters, if(clusters = 1, 'prompt was', 'prompts were'), requests)",
             '{clusters: clusters, repeat_cost_picousd: cast(repeat_cost_picousd as varchar)}',
         ) }}
     from summed
