@@ -3,8 +3,8 @@
 Belongs here: reading the app database at one instant, the landed files its ledger names, exact totals and chain heads,
 and the few other files that cannot be computed again. Does not belong here: copying any of it.
 
-Record are the app database, the landed files, and the rate book: it alone says since when a price is known. Derived,
-and so in no backup, are exports, warehouse, marts, and the history of runs.
+Record are the app database, the landed files, issued reports, and the rate book: it alone says since when a price is
+known. Derived, and so in no backup, are exports, warehouse, marts, and the history of runs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, Table, func, select
 
 from api.backup.errors import BackupError
-from api.backup.manifest import FileEntry, WorkspaceEntry
+from api.backup.manifest import FileEntry, KeptEntry, WorkspaceEntry
 from api.db.models import Base
 from pipelines.lake.ledger import compacted_files, landed_files
 from pipelines.lake.paths import Home
@@ -60,6 +60,14 @@ def physical_files(connection: Connection) -> list[FileEntry]:
         made.superseded_at_us.is_(None)
     )
     return sorted(FileEntry(*row) for query in (loose, living) for row in connection.execute(query))
+
+
+def report_files(connection: Connection) -> list[KeptEntry]:
+    """Return the files of issued reports, by path under the home."""
+    of = Base.metadata.tables["issued_reports"].c
+    query = select(of.workspace_id, of.id, of.sha256, of.byte_count).where(of.state == "ready")
+    rows = connection.execute(query.order_by(of.workspace_id, of.id))
+    return [KeptEntry(f"reports/{workspace}/{report}.pdf", sha256, size) for workspace, report, sha256, size in rows]
 
 
 def workspace_entries(connection: Connection) -> list[WorkspaceEntry]:

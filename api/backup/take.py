@@ -22,6 +22,7 @@ from api.backup.contents import (
     physical_files,
     record_tables,
     refuse_inside,
+    report_files,
     workspace_entries,
 )
 from api.backup.errors import BackupError
@@ -84,9 +85,12 @@ def take_backup(home: Home, engine: Engine, folder: BackupFolder, clock: Clock, 
             taken_at = clock.now()
             tables = _write_tables(connection, unfinished, progress)
             files = physical_files(connection)
+            reports = report_files(connection)
             workspaces = workspace_entries(connection)
         copied = _keep_files(home, folder.store, files, progress)
-        kept = [_keep_whole(home, folder.store, path) for path in KEPT_FILES if (home.root / path).is_file()]
+        for report in reports:
+            folder.store.keep(home.root / report.path, report.sha256, report.bytes)
+        kept = [_keep_whole(home, folder.store, path) for path in KEPT_FILES if (home.root / path).is_file()] + reports
         folder.store.settle(one.sha256 for one in [*files, *kept])
         manifest = sealed(
             Manifest(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-NEWEST_REVISION: Final = "0008"
+NEWEST_REVISION: Final = "0009"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _LOCK_KEY: Final = 4_810_276_591  # any number, the same in every version
 

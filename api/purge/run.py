@@ -117,7 +117,7 @@ class _Purging:
         give_space_back(self.engine)
 
     def _delete_made(self) -> None:
-        for folder in (self.home.workspace_exports, self.home.reports):
+        for folder in (self.home.workspace_exports, self.home.reports, self.home.scheduled_exports):
             delete_folder(folder / self.workspace_id)
 
 

@@ -37,7 +37,7 @@ from api.db.models import Base
 from pipelines.lake.database import open_database
 
 PREVIOUS_RELEASE = "0002"
-REVISIONS = ("base", "0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS = ("base", "0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 OWN_WORDS = {"plan": "team", "role": "owner"}
 """Columns that take certain words only."""
 DELETED_BY_THE_PREVIOUS_RELEASE = {"pairing_sessions", "landed_files", "compacted_files", "quarantined_rows"}

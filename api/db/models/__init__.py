@@ -29,6 +29,7 @@ from api.db.models.people import (
     UserIdentity,
 )
 from api.db.models.projects import Budget, CostCentre, Project, RateOverride, Reattribution
+from api.db.models.reports import IssuedReport
 from api.db.models.restatements import RestatementEntry, RestatementRun
 from api.db.models.workspaces import Purge, RetiredSlug, Workspace, WorkspaceExport, WorkspaceLogo
 from pipelines.lake.bills import bill_connections, bill_lines, bill_periods
@@ -52,6 +53,7 @@ __all__ = [
     "DirectoryMember",
     "FormerMembership",
     "Invitation",
+    "IssuedReport",
     "Membership",
     "MonthClose",
     "MonthCloseTotal",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import threading
 from collections.abc import Callable
+from hashlib import sha256
+from uuid import uuid4
 
 import pyarrow.parquet as pq
 import pytest
@@ -16,7 +19,11 @@ from api.backup.manifest import read_manifest
 from api.backup.tables import arrow_schema
 from api.backup.take import take_backup
 from api.cli.verify import verify_audit_chains
+from api.db.models import IssuedReport
+from api.db.session import transaction
+from api.reports.issuing import report_file
 from pipelines.durable_files import sha256_of_file
+from pipelines.lake.clock import to_micros
 from pipelines.lake.landing_lease import deleting_landed_bytes
 from pipelines.verify.ledger_checks import check_batches, check_files, read_ledger
 from pipelines.verify.report import VerifyReport
@@ -200,3 +207,37 @@ def test_the_backup_folder_may_not_lie_in_the_home(in_use: InUse) -> None:
             in_use.place.clock,
             quiet,
         )
+
+
+@on_sqlite
+def test_issued_reports_come_back_byte_for_byte_and_a_damaged_one_stops_the_backup(
+    in_use: InUse, empty_place: Callable[[str], Place]
+) -> None:
+    content, report_id, at = b"%PDF-1.7 a report", str(uuid4()), to_micros(in_use.place.clock.now())
+    path = report_file(in_use.place.home, in_use.workspace_id, report_id)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    with transaction(in_use.place.engine) as session:
+        session.add(
+            IssuedReport(
+                id=report_id,
+                workspace_id=in_use.workspace_id,
+                number=1,
+                kind="executive",
+                title="Executive summary",
+                parameters="{}",
+                requested_by="vk@acme.co",
+                requested_at_us=at,
+                state="ready",
+                sha256=sha256(content).hexdigest(),
+                byte_count=len(content),
+            )
+        )
+    in_use.take()
+    restored = empty_place("sqlite")
+    in_use.restore(restored)
+    assert report_file(restored.home, in_use.workspace_id, report_id).read_bytes() == content
+    path.write_bytes(b"%PDF-1.7 b report")
+    shutil.rmtree(in_use.folder.store.root)  # what it has kept already, it does not read again
+    with pytest.raises(BackupError, match=report_id):
+        in_use.take()
