@@ -6,30 +6,38 @@ Belongs here: the analysis' anomalies as they are shown, under the filter rail. 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from api.dashboards.control import projects
-from api.dashboards.cursor import encode_anomaly_cursor
+from api.dashboards.cursor import encode_anomaly_cursor, parse_anomaly_cursor
 from api.dashboards.models.anomalies import AnomaliesAnswer, AnomalyShown, SampleRequest
 from api.dashboards.money import percent, usd_from_millicents
 from api.dashboards.periods import Span
 from api.dashboards.queries.anomalies import AnomalyPage, AnomalyPosition
 from api.dashboards.queries.conditions import naive_utc
 from api.dashboards.queries.dimensions import model_names
+from api.dashboards.requests import LIMIT_MAX
 from api.dashboards.shown import answer_fields
 from api.dashboards.view import View, shown_instant
 from api.dashboards.with_analysis import AnalysisRows
 
 Row = dict[str, Any]
 # The hour a period begins or ends in is part of it.
-_ANOMALIES: Final = """
-    select * from mart_spend_anomalies
+_OF_PERIOD: Final = """
+    from mart_spend_anomalies
     where workspace_id = $workspace_id
         and hour_starts_at + interval 1 hour > $starts_at and hour_starts_at < $ends_at
         and (len($providers) = 0 or list_contains($providers, provider))
         and (len($models) = 0 or list_contains($models, model))
         and (len($projects) = 0 or list_contains($projects, project))
+"""
+_TOTALS: Final = (
+    f"select count(*) as found, sum(spent_millicents - expected_millicents)::hugeint as excess {_OF_PERIOD}"
+)
+_ANOMALIES: Final = f"""
+    select * {_OF_PERIOD}
         and (
             $after_hour is null
             or hour_starts_at < $after_hour
@@ -52,13 +60,17 @@ def anomaly_list(view: View, analysed: AnalysisRows, page: AnomalyPage | None = 
     An anomaly is of a project and a model on all machines; a filter by machine leaves none.
     """
     page = page or AnomalyPage()
-    found = [] if view.filters.devices else _rows(view, analysed, view.period.current, page)
+    asked = _asked(view, view.period.current)
+    found = [] if view.filters.devices else _rows(view, analysed, asked, page)
+    whole = [] if view.filters.devices else analysed.of("mart_spend_anomalies", _TOTALS, view.workspace_id, asked)
     rows, more = found[: page.limit], len(found) > page.limit
     known = projects(view.engine, view.workspace_id)
     names = model_names(view.marts, sorted({(row["provider"], row["model"]) for row in rows}))
     return AnomaliesAnswer(
         **answer_fields(view),
         **analysed.fields(view.workspace_id),
+        found=whole[0]["found"] if whole else 0,
+        found_excess_usd=usd_from_millicents(int(whole[0]["excess"] or 0) if whole else 0),
         anomalies=[
             _shown(
                 view,
@@ -72,25 +84,41 @@ def anomaly_list(view: View, analysed: AnalysisRows, page: AnomalyPage | None = 
     )
 
 
+def all_anomalies(view: View, analysed: AnalysisRows) -> Iterator[AnomalyShown]:
+    """Yield the anomalies of the view's period, newest first, page by page."""
+    page = AnomalyPage(LIMIT_MAX)
+    while True:
+        answer = anomaly_list(view, analysed, page)
+        yield from answer.anomalies
+        if answer.next_cursor is None:
+            return
+        page = AnomalyPage(LIMIT_MAX, parse_anomaly_cursor(answer.next_cursor))
+
+
 def _position(row: Row) -> AnomalyPosition:
     excess = row["spent_millicents"] - row["expected_millicents"]
     return AnomalyPosition(row["hour_starts_at"].replace(tzinfo=UTC), excess, row["anomaly_id"])
 
 
-def _rows(view: View, analysed: AnalysisRows, span: Span, page: AnomalyPage) -> list[Row]:
-    after = page.after
-    asked: dict[str, object] = {
-        "after_hour": None if after is None else naive_utc(after.hour_starts_at),
-        "after_excess": None if after is None else after.excess_millicents,
-        "after_id": None if after is None else after.anomaly_id,
-        "rows": page.limit + 1,
+def _asked(view: View, span: Span) -> dict[str, object]:
+    return {
         "starts_at": naive_utc(span.starts_at),
         "ends_at": naive_utc(span.ends_at),
         "providers": list(view.filters.providers),
         "models": list(view.filters.models),
         "projects": list(view.filters.projects),
     }
-    return analysed.of("mart_spend_anomalies", _ANOMALIES, view.workspace_id, asked)
+
+
+def _rows(view: View, analysed: AnalysisRows, asked: dict[str, object], page: AnomalyPage) -> list[Row]:
+    after = page.after
+    place: dict[str, object] = {
+        "after_hour": None if after is None else naive_utc(after.hour_starts_at),
+        "after_excess": None if after is None else after.excess_millicents,
+        "after_id": None if after is None else after.anomaly_id,
+        "rows": page.limit + 1,
+    }
+    return analysed.of("mart_spend_anomalies", _ANOMALIES, view.workspace_id, asked | place)
 
 
 def _shown(view: View, row: Row, project_name: str | None, model_name: str | None) -> AnomalyShown:

@@ -6,14 +6,14 @@ Does not belong here: anything that is summed (`queries`), and any change.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from sqlalchemy import Engine, Row, Select, String, bindparam, func, select
 
-from api.db.models import Budget, Device, Project, Workspace
+from api.db.models import Budget, CostCentre, Device, Project, Workspace
 from api.db.session import reading
 from api.devices import REVOCATION_SHOWN_FOR, DeviceState, SyncBanner, device_state, sync_banner
 from api.pairing.instances import live_instances
@@ -106,6 +106,22 @@ _BUDGET: Final = select(Budget.monthly_millicents).where(
     Budget.workspace_id == _OF_WORKSPACE, Budget.scope == WORKSPACE_SCOPE
 )
 
+_CENTRES: Final = (
+    select(CostCentre.slug, CostCentre.name)
+    .where(
+        CostCentre.workspace_id == _OF_WORKSPACE,
+        select(Project.slug)
+        .where(Project.workspace_id == CostCentre.workspace_id, Project.cost_centre_id == CostCentre.id)
+        .exists(),
+    )
+    .order_by(func.lower(CostCentre.name), CostCentre.slug)
+)
+_OF_CENTRES: Final = select(CostCentre.slug, Project.slug).where(
+    CostCentre.workspace_id == _OF_WORKSPACE,
+    Project.workspace_id == CostCentre.workspace_id,
+    Project.cost_centre_id == CostCentre.id,
+)
+
 
 def standing(engine: Engine, workspace_id: str, built_file_seq: int, now: datetime) -> Standing:
     """Return how the workspace stands against a build that holds files up to `built_file_seq`."""
@@ -120,11 +136,11 @@ def devices(engine: Engine, workspace_id: str) -> Sequence[Device]:
     return cast("Sequence[Device]", _rows(engine, _DEVICES, workspace_id))
 
 
-def instances(engine: Engine, workspace_id: str) -> Mapping[str, int]:
-    """Return how many machines are at work behind each device's identity; a device without a live token is absent."""
+def instances(engine: Engine, workspace_id: str) -> Mapping[str, tuple[str, ...]]:
+    """Return the host names of the machines behind each device's identity; a device without a live token is absent."""
     with engine.connect().execution_options(read_only=True) as connection:
         found = live_instances(connection, workspace_id)
-    return {device_id: len(machines) for device_id, machines in found.items()}
+    return {device_id: tuple(sorted(machines.values())) for device_id, machines in found.items()}
 
 
 def device_name(device: Device) -> str:
@@ -136,6 +152,17 @@ def projects(engine: Engine, workspace_id: str) -> dict[str, Project]:
     """Return the workspace's projects by slug; to be read only."""
     found = cast("Sequence[Project]", _rows(engine, _PROJECTS, workspace_id))
     return {project.slug: project for project in found}
+
+
+def assigned_centres(engine: Engine, workspace_id: str) -> list[tuple[str, str]]:
+    """Return slug and name of each cost centre that has a project, archived ones included, by name."""
+    return [(slug, name) for slug, name in _rows(engine, _CENTRES, workspace_id)]
+
+
+def projects_of_centres(engine: Engine, workspace_id: str, centres: Collection[str]) -> set[str]:
+    """Return the slugs of the projects assigned to some cost centres now."""
+    wanted = set(centres)
+    return {project for centre, project in _rows(engine, _OF_CENTRES, workspace_id) if centre in wanted}
 
 
 def workspace_budget(engine: Engine, workspace_id: str) -> int | None:

@@ -6,9 +6,10 @@ Belongs here: what one can see of devices and filter by. Does not belong here: p
 
 from __future__ import annotations
 
-from api.dashboards.control import device_name, projects
+from api.dashboards.control import assigned_centres, device_name, projects
 from api.dashboards.measures import NO_MONEY, Money, total
 from api.dashboards.models.devices import (
+    CostCentreValue,
     DevicesAnswer,
     DeviceShown,
     DeviceValue,
@@ -72,6 +73,10 @@ def filter_values(view: View) -> FilterValuesAnswer:
                 key=lambda one: name_order(named.get(one[0]), one[0]),
             )
         ],
+        cost_centers=[
+            CostCentreValue(cost_center=slug, name=name)
+            for slug, name in assigned_centres(view.engine, view.workspace_id)
+        ],
     )
 
 
@@ -84,9 +89,11 @@ def _shown(view: View, device: Device, sums: Money, spent: int) -> DeviceShown:
         platform=device.platform,
         daemon_version=device.daemon_version,
         state=device_state(device, view.now).value,
-        instances=view.instances.get(device.id, 0),
+        instances=len(view.instances.get(device.id, ())),
+        machines=list(view.instances.get(device.id, ())),
         paired_at=iso_utc(from_micros(device.paired_at_us)),
         revoked_at=_instant(device.revoked_at_us),
+        revoked_reason=device.revoked_reason,
         last_seen_at=_instant(device.last_seen_at_us),
         last_sync_at=_instant(device.last_batch_at_us),
         share_percent=percent(sums.metered_millicents, spent),

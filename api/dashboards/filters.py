@@ -10,7 +10,7 @@ with a backslash before it. Refusals never repeat what was sent.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -29,6 +29,8 @@ _RANGE_REFUSAL: Final = f"range must be one of {', '.join(RangeName)}."
 _DAYS_REFUSAL: Final = f"from and to must lie between {FIRST_DAY} and {LAST_DAY}."
 _LENGTH_REFUSAL: Final = f"A custom range may cover {CUSTOM_DAYS_MAX} days at most."
 _DAY_LENGTH: Final = len("2026-01-31")
+NO_SUCH_PROJECT: Final = "-" * (VALUE_LENGTH_MAX + 1)
+"""Longer than any slug: stands for the projects of a filter that lets none through, as an empty tuple means all."""
 
 
 class FilterError(ValueError):
@@ -43,7 +45,10 @@ class Filters:
         range: the date range's name.
         first_day: first local day of a custom range.
         last_day: last local day of a custom range, inclusive.
+        projects: slugs that are let through; once cost centres are resolved, no others than theirs.
         devices: device ids, lower-case UUID text.
+        cost_centers: slugs of cost centres.
+        asked_projects: slugs as they were asked for; None while `projects` still holds them.
     """
 
     range: RangeName = DEFAULT_RANGE
@@ -53,23 +58,42 @@ class Filters:
     models: tuple[str, ...] = ()
     projects: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
+    cost_centers: tuple[str, ...] = ()
+    asked_projects: tuple[str, ...] | None = None
 
     @property
     def narrows(self) -> bool:
         """Whether any multi-select leaves something out."""
-        return bool(self.providers or self.models or self.projects or self.devices)
+        return bool(self.providers or self.models or self.projects or self.devices or self.cost_centers)
+
+    @property
+    def chosen_projects(self) -> tuple[str, ...]:
+        """The projects asked for by name, whatever the cost centres leave of them."""
+        return self.projects if self.asked_projects is None else self.asked_projects
+
+    def resolved(self, projects: Collection[str]) -> Filters:
+        """Return the same filter with its cost centres turned into projects.
+
+        Args:
+            projects: slugs of those assigned to `cost_centers` now.
+        """
+        if not self.cost_centers:
+            return self
+        asked = self.chosen_projects
+        left = tuple(sorted(set(projects) & set(asked) if asked else set(projects)))
+        return replace(self, projects=left or (NO_SUCH_PROJECT,), asked_projects=asked)
 
     def only_project(self, slug: str) -> Filters:
-        """Return the same filter on one project."""
-        return replace(self, projects=(slug,))
+        """Return the same filter on one project, whatever its cost centre."""
+        return replace(self, projects=(slug,), cost_centers=(), asked_projects=None)
 
     def only_model(self, provider: str, model: str) -> Filters:
         """Return the same filter on one provider's model."""
         return replace(self, providers=(provider,), models=(model,))
 
     def without_projects(self) -> Filters:
-        """Return the same filter on all projects."""
-        return replace(self, projects=())
+        """Return the same filter on all projects, or all of its cost centres."""
+        return replace(self, projects=(), asked_projects=None)
 
     def query_string(self) -> str:
         """Return the query string that gives this filter again; empty for the default."""
@@ -78,8 +102,8 @@ class Filters:
             pairs.append(("range", self.range.value))
         if self.first_day and self.last_day:
             pairs += [("from", self.first_day.isoformat()), ("to", self.last_day.isoformat())]
-        named = (("provider", self.providers), ("model", self.models), ("project", self.projects))
-        for name, values in (*named, ("device", self.devices)):
+        named = (("provider", self.providers), ("model", self.models), ("project", self.chosen_projects))
+        for name, values in (*named, ("device", self.devices), ("cost_center", self.cost_centers)):
             pairs += [(name, escape(value)) for value in values]
         return urlencode(pairs)
 
@@ -93,6 +117,7 @@ def parse_filters(
     models: Sequence[str] = (),
     projects: Sequence[str] = (),
     devices: Sequence[str] = (),
+    cost_centers: Sequence[str] = (),
 ) -> Filters:
     """Return the filter a query string asks for.
 
@@ -111,6 +136,7 @@ def parse_filters(
         models=_values("model", models),
         projects=_values("project", projects),
         devices=_devices(devices),
+        cost_centers=_values("cost_center", cost_centers),
     )
 
 

@@ -22,10 +22,11 @@ from api.dashboards.clusters import (
     parse_kind,
 )
 from api.dashboards.filters import FilterError, Filters
+from api.dashboards.findings import FindingPage, findings, parse_finding_cursor
 from api.dashboards.models import optimisation_examples as examples
 from api.dashboards.models.clusters import ClusterAnswer, ClustersAnswer
 from api.dashboards.models.optimisation import CatalogAnswer, OptimisationAnswer, SavingsAnswer
-from api.dashboards.optimisation import catalog, findings, savings
+from api.dashboards.optimisation import catalog, savings
 from api.dashboards.parameters import RAIL, RailCall, checked_limit, filter_rail, only_known, refused
 from api.dashboards.requests import LIMIT_DEFAULT, LIMIT_MAX
 from api.dashboards.serving import Call
@@ -66,6 +67,33 @@ async def _cluster_page(
     """FastAPI dependency: which page of the clusters is asked for."""
     try:
         return ClusterPage(checked_limit(limit), parse_cluster_cursor(cursor), parse_kind(kind))
+    except FilterError as error:
+        raise refused(error) from None
+
+
+async def _findings_call(
+    request: Request, reader: ReadWorkspace, filters: Annotated[Filters, Depends(filter_rail)]
+) -> Call:
+    """FastAPI dependency: a call with a filter rail and paging."""
+    only_known(request, RAIL | {"limit", "cursor"})
+    return Call(request, reader, filters)
+
+
+async def _finding_page(
+    limit: Annotated[
+        str | None,
+        WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT}),
+        Query(description="Most recommendations of one page."),
+    ] = None,
+    cursor: Annotated[
+        str | None,
+        WithJsonSchema({"type": "string", "maxLength": 300}),
+        Query(description="`next_cursor` of the page before."),
+    ] = None,
+) -> FindingPage:
+    """FastAPI dependency: which page of the recommendations is asked for."""
+    try:
+        return FindingPage(checked_limit(limit), parse_finding_cursor(cursor))
     except FilterError as error:
         raise refused(error) from None
 
@@ -119,19 +147,21 @@ def get_cluster(call: RailCall, cluster_id: ClusterId) -> Response:
         "Recommendations",
         answer=OptimisationAnswer,
         example=examples.FINDINGS,
-        answer_description="The recommendations",
+        answer_description="One page of recommendations",
         refusals=(403, 404, 422),
         bearer="api_key",
         extra_answers=_NOT_MODIFIED,
     ),
 )
-def get_optimization(call: RailCall) -> Response:
+def get_optimization(
+    call: Annotated[Call, Depends(_findings_call)], page: Annotated[FindingPage, Depends(_finding_page)]
+) -> Response:
     """What to change and what that would have saved over the last 30 days, whatever range is asked for.
 
     Dismissed and suppressed recommendations are left out. Where several are about the same requests they say so, and
-    the total counts the largest alone.
+    the total counts the largest alone, on all pages.
     """
-    return analysed_answer(call, "optimization", findings)
+    return analysed_answer(call, ("optimization", page), lambda analysed: findings(analysed, page))
 
 
 @router.get(

@@ -27,7 +27,7 @@ from api.dashboards.search import Search, parse_search
 from api.dashboards.serving import Call
 from api.errors import Refused, invalid
 
-RAIL: Final = frozenset({"range", "from", "to", "provider", "model", "project", "device"})
+RAIL: Final = frozenset({"range", "from", "to", "provider", "model", "project", "device", "cost_center"})
 PAGE: Final = frozenset({"limit", "cursor", "search"})
 _LIMIT_REFUSAL: Final = f"limit must be a whole number from 1 to {LIMIT_MAX}."
 _DAY: Final[dict[str, Any]] = {"type": "string", "format": "date"}
@@ -59,6 +59,11 @@ async def filter_rail(
         list[str] | None, WithJsonSchema(_TEXTS), Query(description=f"Project slugs. {_REPEATED}")
     ] = None,
     device: Annotated[list[str] | None, WithJsonSchema(_IDS), Query(description=f"Device ids. {_REPEATED}")] = None,
+    cost_center: Annotated[
+        list[str] | None,
+        WithJsonSchema(_TEXTS),
+        Query(description=f"Slugs of cost centres: the projects assigned to them now. {_REPEATED}"),
+    ] = None,
 ) -> Filters:
     """FastAPI dependency: the filter rail in normal form."""
     try:
@@ -70,6 +75,7 @@ async def filter_rail(
             models=model or (),
             projects=project or (),
             devices=device or (),
+            cost_centers=cost_center or (),
         )
     except FilterError as error:
         raise refused(error) from None
@@ -85,7 +91,10 @@ async def request_search(
     search: Annotated[
         str | None,
         WithJsonSchema(_TEXT),
-        Query(description="Beginning of a request id or idempotency key, or a whole provider request id."),
+        Query(
+            description="Beginning of a request id or idempotency key, or a whole provider request id;"
+            " `cost:unknown` for requests whose cost is not known."
+        ),
     ] = None,
 ) -> Search | None:
     """FastAPI dependency: what to look for among requests."""

@@ -98,8 +98,13 @@ def _state(slug: str, project: Project | None) -> ProjectState:
     return "over_ceiling" if project.over_ceiling else "active"
 
 
-def project_view(view: View, slug: str) -> ProjectAnswer:
+def project_view(view: View, slug: str, *, recent: int = RECENT_REQUESTS) -> ProjectAnswer:
     """Return everything about one project; the view's filter is already on it.
+
+    Args:
+        view: what it is read from.
+        slug: of the project.
+        recent: most of its newest requests; 0 leaves them out.
 
     Raises:
         Refused: 404 `project_not_found`.
@@ -118,7 +123,7 @@ def project_view(view: View, slug: str) -> ProjectAnswer:
         spend_over_time=_over_time(view, by_day),
         by_device=_by_device(view, sums.metered_millicents),
         by_model=_by_model(view, by_model, sums.metered_millicents),
-        recent_requests=newest(view, RECENT_REQUESTS),
+        recent_requests=newest(view, recent) if recent else [],
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -55,15 +56,25 @@ COLUMNS: Final = (
     "provider_request_id",
 )
 ROWS_PER_CHUNK: Final = 2_000
-# What spreadsheets take for the start of a formula, their full-width twins included.
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+# What spreadsheets take for the start of a formula, full-width twins included; blanks, quotes and what cannot be seen
+# are skipped before it. Programs that cut cells at another delimiter than ours find a start after that, too.
+_FORMULA: Final = re.compile(
+    r"(\A|[;|\t\r\n])"
+    r"(?=[ \x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xa0\xad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2069\u3000\ufeff\"]*"
+    r"[=+\-@\uff1d\uff0b\uff0d\uff20])"
+)
+_DELIMITER: Final = re.compile(r"[;|\t\r\n]")
+_NEVER_FIRST: Final = ("\t", "\r", "\n")
 
 Cell = str | int | float | None
 
 
 def safe_text(text: str | None) -> str | None:
-    """Return text no spreadsheet runs: a leading `'` before whatever could start a formula."""
-    return f"'{text}" if text and text.startswith(_FORMULA_STARTS) else text
+    """Return text no spreadsheet runs: an apostrophe before what could start a formula, wherever a cell may begin."""
+    if not text or (text[0].isalnum() and _DELIMITER.search(text) is None):  # nearly all
+        return text
+    safe = _FORMULA.sub(r"\1'", text)
+    return f"'{safe}" if safe.startswith(_NEVER_FIRST) else safe
 
 
 def csv_chunks(view: View, search: Search | None) -> Iterator[bytes]:

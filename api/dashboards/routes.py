@@ -14,6 +14,8 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
+# `{slug:path}` takes every name.
+from api import whole_paths as whole_paths  # noqa: PLC0414 - said twice: kept on purpose
 from api.access.callers import ReadWorkspace
 from api.dashboards.control import device_name
 from api.dashboards.devices import device_list, filter_values
@@ -192,7 +194,14 @@ def get_devices(call: RailCall) -> Response:
     def observed(view: View) -> Hashable:
         return (
             tuple(
-                (device.id, device_name(device), device.daemon_version, device.last_seen_at_us, device.last_batch_at_us)
+                (
+                    device.id,
+                    device_name(device),
+                    device.daemon_version,
+                    device.last_seen_at_us,
+                    device.last_batch_at_us,
+                    device.revoked_at_us,
+                )
                 for device in view.devices
             ),
             view.sync,

@@ -3,6 +3,7 @@
 Belongs here: what a search text may match, as a SQL condition with parameters. Does not belong here: the filter rail.
 
 A text finds requests whose id or idempotency key begins with it, and the one whose provider's own request id it is.
+`cost:unknown` finds those whose cost is not known: no id begins so.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Final
 
 from api.dashboards.filters import VALUE_LENGTH_MAX, FilterError
 
+UNKNOWN_COST: Final = "cost:unknown"
 _REFUSAL: Final = f"search may have {VALUE_LENGTH_MAX} characters at most."
 _UUID_LENGTH: Final = 36
 _UUID_DIGITS: Final = 32
@@ -33,6 +35,8 @@ class Search:
 
     def condition(self) -> tuple[list[str], dict[str, object]]:
         """Return the SQL condition and its parameters."""
+        if self.text == UNKNOWN_COST:
+            return ["cost_logged_millicents is null"], {}
         parts = [
             "starts_with(idempotency_key, $search)",
             "case when json_valid(extra_json) then extra_json ->> '$.provider_request_id' end = $search",

@@ -23,7 +23,7 @@ from starlette.responses import StreamingResponse
 
 from api.access.callers import Caller
 from api.dashboards.cache import AnswerCache, CachedAnswer
-from api.dashboards.control import standing
+from api.dashboards.control import projects_of_centres, standing
 from api.dashboards.filters import Filters
 from api.dashboards.models.answer import BuildStamp
 from api.dashboards.periods import resolve
@@ -156,6 +156,9 @@ def viewing(call: Call) -> Generator[View]:
         # The zone the snapshot's days were cut in; the workspace's present one before it is in a build.
         zone = workspace_facts(marts, call.reader.workspace_id).time_zone or call.reader.time_zone
         filters = call.filters
+        if filters.cost_centers:
+            centres = projects_of_centres(state.engine, call.reader.workspace_id, filters.cost_centers)
+            filters = filters.resolved(centres)
         yield View(
             reader=call.reader,
             engine=state.engine,

@@ -125,8 +125,9 @@ def filters_shown(filters: Filters) -> FiltersShown:
         to_day=filters.last_day,
         provider=list(filters.providers),
         model=list(filters.models),
-        project=list(filters.projects),
+        project=list(filters.chosen_projects),
         device=list(filters.devices),
+        cost_center=list(filters.cost_centers),
         query_string=filters.query_string(),
     )
 

@@ -77,8 +77,8 @@ class View:
         return devices(self.engine, self.workspace_id)
 
     @cached_property
-    def instances(self) -> Mapping[str, int]:
-        """How many machines are at work behind each device's identity."""
+    def instances(self) -> Mapping[str, tuple[str, ...]]:
+        """Host names of the machines at work behind each device's identity."""
         return instances(self.engine, self.workspace_id)
 
     @property

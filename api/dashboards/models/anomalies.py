@@ -48,5 +48,7 @@ class AnomalyShown(Shape, kw_only=True, frozen=True):
 class AnomaliesAnswer(AnswerWithAnalysis, kw_only=True, frozen=True):
     """`GET /v1/{workspace}/anomalies`: newest first."""
 
+    found: Annotated[Count, Meta(description="Anomalies of the period, on all pages.")]
+    found_excess_usd: Annotated[Usd, Meta(description="What they cost above the usual, on all pages.")]
     anomalies: list[AnomalyShown]
     next_cursor: Annotated[str | None, Meta(description="Names the next page; null on the last.")]

@@ -69,6 +69,7 @@ class FiltersShown(Shape, kw_only=True, frozen=True):
     model: list[str]
     project: list[str]
     device: list[str]
+    cost_center: list[str]
     query_string: Annotated[str, Meta(description="Gives this filter again when put after a ?.")]
 
 

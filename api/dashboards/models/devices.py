@@ -26,8 +26,12 @@ class DeviceShown(Spend, kw_only=True, frozen=True):
         int,
         Meta(description="Machines at work under this identity; 2 when a machine.json was copied, 0 when none may."),
     ]
+    machines: Annotated[list[str], Meta(description="Their host names.")]
     paired_at: Instant
     revoked_at: Instant | None
+    revoked_reason: Annotated[
+        str | None, Meta(description="`disconnected` when it left by itself; null while it has access.")
+    ]
     last_seen_at: Instant | None
     last_sync_at: Annotated[Instant | None, Meta(description="Arrival of its last batch, by the server's clock.")]
     share_percent: Percent | None
@@ -62,11 +66,19 @@ class DeviceValue(Shape, kw_only=True, frozen=True):
     name: str | None
 
 
+class CostCentreValue(Shape, kw_only=True, frozen=True):
+    """A cost centre one can filter by."""
+
+    cost_center: str
+    name: str
+
+
 class FilterValuesAnswer(Answer, kw_only=True, frozen=True):
-    """`GET /v1/{workspace}/filters`: every value with a visible request, over all time."""
+    """`GET /v1/{workspace}/filters`: every value with a visible request, over all time; cost centres with a project."""
 
     ranges: list[str]
     providers: list[str]
     models: list[ModelValue]
     projects: list[ProjectValue]
     devices: list[DeviceValue]
+    cost_centers: list[CostCentreValue]

@@ -51,6 +51,7 @@ ANSWER: Final[dict[str, Any]] = {
         "model": [],
         "project": [],
         "device": [],
+        "cost_center": [],
         "query_string": RAIL,
     },
     "totals": {
@@ -265,8 +266,10 @@ DEVICES: Final[dict[str, Any]] = {
             "daemon_version": "0.6.4",
             "state": "ACTIVE",
             "instances": 1,
+            "machines": ["ada-laptop"],
             "paired_at": "2026-01-05T09:00:00Z",
             "revoked_at": None,
+            "revoked_reason": None,
             "last_seen_at": "2026-03-09T06:14:41.120000Z",
             "last_sync_at": "2026-03-09T06:14:41.120000Z",
             "share_percent": "100.00",
@@ -281,4 +284,5 @@ FILTERS: Final[dict[str, Any]] = {
     "models": [{"provider": "anthropic", "model": "claude-sonnet-4-5", "display_name": "Claude Sonnet 4.5"}],
     "projects": [{"project": "batch-summariser", "display_name": "Batch summariser"}],
     "devices": [{"device_id": DEVICE, "name": "ada-laptop"}],
+    "cost_centers": [{"cost_center": "client-work", "name": "Client Work"}],
 }

@@ -54,7 +54,11 @@ class OptimisationAnswer(AnalysisStamp, kw_only=True, frozen=True):
 
     filters: FiltersShown
     saving_30d_usd: Annotated[PreciseUsd, Meta(description="Of open recommendations; what overlaps counts once.")]
+    open_findings: Annotated[Count, Meta(description="Under the filter, on all pages.")]
+    accepted_findings: Annotated[Count, Meta(description="Accepted, and still found.")]
     findings: list[FindingShown]
+    limit: Annotated[int, Meta(description="The most recommendations this page could have held.")]
+    next_cursor: Annotated[str | None, Meta(description="Gives the next page; null on the last one.")]
 
 
 class CheckWindow(Shape, kw_only=True, frozen=True):

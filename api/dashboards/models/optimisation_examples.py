@@ -63,6 +63,8 @@ FINDINGS: Final[dict[str, Any]] = {
     **_ANALYSED,
     "filters": ANSWER["filters"],
     "saving_30d_usd": "42.500000000000",
+    "open_findings": 1,
+    "accepted_findings": 0,
     "findings": [
         {
             **_HERE,
@@ -90,6 +92,8 @@ FINDINGS: Final[dict[str, Any]] = {
             "sample_requests": _SAMPLES,
         }
     ],
+    "limit": 100,
+    "next_cursor": None,
 }
 _DECISION: Final[dict[str, Any]] = {
     "decision_id": "6f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f9",

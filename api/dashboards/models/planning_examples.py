@@ -47,6 +47,8 @@ _PATH: Final = f"/acme-co/projects/batch-summariser?{RAIL}"
 ANOMALIES: Final[dict[str, Any]] = {
     **ANSWER,
     **ANALYSED,
+    "found": 1,
+    "found_excess_usd": "8.30000",
     "anomalies": [
         {
             **_PROJECT,

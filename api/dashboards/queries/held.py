@@ -9,7 +9,7 @@ lease's build only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar, cast
@@ -20,6 +20,9 @@ from api.dashboards.queries.roll_up import RollUp
 ROLL_UPS_MAX_BYTES: Final = 256 * 1024 * 1024
 """A server has a few GB, shared by its workers and the refresher beside them: this is five of the largest roll-ups, or
 hundreds of a small team's."""
+USAGE_MAX_BYTES: Final = 16 * 1024 * 1024
+_USED_BYTES: Final = 900
+"""What a row of usage costs: eleven numbers and texts."""
 FACTS_MAX_BYTES: Final = 16 * 1024 * 1024
 _ENTRY_BYTES: Final = 500
 """What a small entry costs with its key."""
@@ -42,12 +45,15 @@ class WorkspaceFacts:
 
 
 class Held:
-    """Roll-ups, facts and names by build. Safe to share among threads."""
+    """Roll-ups, usage, facts and names by build. Safe to share among threads."""
 
     def __init__(self, roll_ups_max_bytes: int = ROLL_UPS_MAX_BYTES) -> None:
         """Nothing is held yet."""
         self._roll_ups = BoundedCache[RollUp | None](
             roll_ups_max_bytes, lambda one: _ENTRY_BYTES + (0 if one is None else one.nbytes)
+        )
+        self._usage = BoundedCache[Sequence[Any]](
+            USAGE_MAX_BYTES, lambda rows: _ENTRY_BYTES + _USED_BYTES * len(rows), largest_part=4
         )
         self._facts = BoundedCache[WorkspaceFacts](FACTS_MAX_BYTES, lambda _: _ENTRY_BYTES)
         self._names = BoundedCache[ModelNames](FACTS_MAX_BYTES, lambda names: _ENTRY_BYTES + _NAME_BYTES * len(names))
@@ -74,6 +80,10 @@ class Held:
     def facts(self, build_id: str, workspace_id: str, load: Callable[[], WorkspaceFacts]) -> WorkspaceFacts:
         """Return what a build says of a workspace, read once."""
         return self._facts.get((workspace_id, build_id), load)
+
+    def usage(self, build_id: str, workspace_id: str, asked: Hashable, load: Callable[[], Sequence[V]]) -> Sequence[V]:
+        """Return what a build says of the usage that `asked` tells, read once a build."""
+        return self._usage.get((workspace_id, "usage", build_id, asked), load)
 
     def model_names(self, build_id: str, load: Callable[[], ModelNames]) -> ModelNames:
         """Return a build's display names of models by (provider, model), read once."""

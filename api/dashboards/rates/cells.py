@@ -56,12 +56,6 @@ def priced_sql(request: str, cell: str) -> str:
     return f"case when {cell}.rate_id is not null then {' + '.join(parts)} end"
 
 
-def has_price_sql(request: str, cell: str) -> str:
-    """Return whether a request has a price by a cell: of every kind it has tokens of."""
-    kinds = " and ".join(f"({request}.{tokens} = 0 or {cell}.{kind} is not null)" for kind, tokens in KINDS)
-    return f"({cell}.rate_id is not null and {kinds})"
-
-
 def cells_of(
     rates: Iterable[Rate], models: Iterable[Named], tiers: Sequence[str], workspace_id: str
 ) -> list[dict[str, Any]]:

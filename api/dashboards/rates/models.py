@@ -234,6 +234,7 @@ REPRICED: Final[dict[str, Any]] = {
         "model": [],
         "project": [],
         "device": [],
+        "cost_center": [],
         "query_string": "provider=anthropic",
     },
     "provider": "anthropic",

@@ -16,19 +16,10 @@ from typing import Any, Final, Literal
 
 from api.dashboards.models.answer import TokenKinds
 from api.dashboards.money import percent, usd_from_millicents, usd_from_picousd
-from api.dashboards.queries import conditions
-from api.dashboards.queries.asking import METERED
 from api.dashboards.rates.book import ListPrices, OwnRate, known_rates
-from api.dashboards.rates.cells import (
-    KINDS,
-    TOTAL_INPUT,
-    cells_sql,
-    chosen_at,
-    fixed_cells,
-    has_price_sql,
-    priced_sql,
-)
+from api.dashboards.rates.cells import KINDS, chosen_at, fixed_cells
 from api.dashboards.rates.models import Repriced, WhatIfAnswer
+from api.dashboards.rates.usage import Used, usage
 from api.dashboards.shown import build_fields, filters_shown
 from api.dashboards.view import View
 from pipelines.lake.clock import iso_utc
@@ -36,8 +27,7 @@ from pipelines.lake.rate_book import TokenRates
 
 Missing = Literal["unpriced", "uncached_input"]
 _CACHE_KINDS: Final = ("cache_read", "cache_write_5m", "cache_write_1h")
-_SUMS: Final = ", ".join(f"sum({tokens}) as {tokens}" for _, tokens in KINDS)
-_TOKENS: Final = ", ".join(f"sum({tokens})::hugeint" for _, tokens in KINDS)
+Cell = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +51,8 @@ class Target:
 
 def what_if(view: View, prices: ListPrices, own: Sequence[OwnRate], target: Target) -> WhatIfAnswer:
     """Return the view's metered requests repriced, by model and in total."""
-    statement, parameters = _statement(view, _cells(view, prices, own, target))
-    rows = [_Sums(*row) for row in view.marts.rows(statement, parameters)]
+    cells = _cells(view, prices, own, target)
+    rows = _sums(usage(view, _starts(prices, own, cells)), cells)
     return WhatIfAnswer(
         **build_fields(view),
         filters=filters_shown(view.filters),
@@ -77,7 +67,7 @@ def what_if(view: View, prices: ListPrices, own: Sequence[OwnRate], target: Targ
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """Sums of some requests, in the order the statement gives them."""
+    """Sums of some requests."""
 
     provider: str | None
     model: str | None
@@ -98,13 +88,15 @@ class _Sums:
     compared_repriced: int = 0
 
 
+_NUMBERS: Final = tuple(field.name for field in fields(_Sums))[2:]
+
+
 def _added(rows: Sequence[_Sums]) -> _Sums:
-    names = [field.name for field in fields(_Sums)][2:]
-    return replace(_Sums(None, None), **{name: sum(getattr(row, name) for row in rows) for name in names})
+    return replace(_Sums(None, None), **{name: sum(getattr(row, name) for row in rows) for name in _NUMBERS})
 
 
-def _cells(view: View, prices: ListPrices, own: Sequence[OwnRate], target: Target) -> list[dict[str, Any]]:
-    cells: list[dict[str, Any]] = []
+def _cells(view: View, prices: ListPrices, own: Sequence[OwnRate], target: Target) -> list[Cell]:
+    cells: list[Cell] = []
     if target.given:
         cells = fixed_cells(target.given, prices.tiers, "given")
     else:
@@ -120,55 +112,51 @@ def _cells(view: View, prices: ListPrices, own: Sequence[OwnRate], target: Targe
     return cells
 
 
-def _statement(view: View, cells: list[dict[str, Any]]) -> tuple[str, conditions.Parameters]:
-    period = view.period.current
-    where, parameters = conditions.joined(
-        conditions.workspace(view.workspace_id),
-        conditions.fact_span(period.starts_at, period.ends_at),
-        conditions.rail(view.filters),
-        ([conditions.VISIBLE, "spend_kind = $metered"], {"metered": METERED}),
-    )
-    statement = f"""
-        with cells as ({cells_sql("cells")}),
-        requests as (select *, {TOTAL_INPUT} as total_input_tokens from fct_requests where {where}),
-        -- Prices multiply sums, not every request: what has a price of all its tokens is told apart before.
-        summed as (
-            select
-                requests.provider, requests.model, requests.service_tier, cells.context_from,
-                cost_priced_picousd is not null as is_priced,
-                {has_price_sql("requests", "cells")} as is_repriced,
-                count(*) as requests, {_SUMS},
-                sum(cost_logged_millicents) as logged_millicents,
-                count(*) filter (where cost_logged_millicents is null) as unpriced_requests,
-                sum(cost_priced_picousd) as priced_picousd
-            from requests
-            left join cells
-                on requests.service_tier = cells.service_tier
-                and requests.total_input_tokens >= cells.context_from
-                and requests.total_input_tokens < cells.context_until
-            group by all
-        ),
-        repriced as (
-            select
-                summed.*, is_priced and is_repriced as is_compared,
-                case when is_repriced then {priced_sql("summed", "cells")} end as repriced_picousd
-            from summed
-            left join cells
-                on summed.service_tier = cells.service_tier and summed.context_from = cells.context_from
-        )
-        select
-            provider, model, sum(requests)::bigint, {_TOKENS},
-            coalesce(sum(logged_millicents), 0)::hugeint, sum(unpriced_requests)::bigint,
-            coalesce(sum(priced_picousd), 0)::hugeint, coalesce(sum(requests) filter (where not is_priced), 0)::bigint,
-            coalesce(sum(repriced_picousd), 0)::hugeint,
-            coalesce(sum(requests) filter (where not is_repriced), 0)::bigint,
-            coalesce(sum(requests) filter (where is_compared), 0)::bigint,
-            coalesce(sum(priced_picousd) filter (where is_compared), 0)::hugeint,
-            coalesce(sum(repriced_picousd) filter (where is_compared), 0)::hugeint
-        from repriced
-        group by provider, model
-    """  # noqa: S608 - fixed fragments; every value is a parameter
-    return statement, {**parameters, "cells": cells}
+def _starts(prices: ListPrices, own: Sequence[OwnRate], cells: Sequence[Cell]) -> list[int]:
+    """Return the least input of every band but the first: of all prices, so that usage is read once for all of them."""
+    overs = {rate.context_over_tokens for rate in (*prices.rates, *(one.rate for one in own))}
+    known = {over + 1 for over in overs if over}
+    return sorted((known | {cell["context_from"] for cell in cells}) - {0})
+
+
+def _sums(used: Sequence[Used], cells: Sequence[Cell]) -> list[_Sums]:
+    """Return usage with its price at the cells, by model."""
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    for one in used:
+        sums = found.setdefault((one.provider, one.model), dict.fromkeys(_NUMBERS, 0))
+        repriced = _repriced(one, cells)
+        both = one.is_priced and repriced is not None
+        for (kind, _), tokens in zip(KINDS, one.tokens, strict=True):
+            sums[kind] += tokens
+        sums["requests"] += one.requests
+        sums["logged_millicents"] += one.logged_millicents
+        sums["unpriced_requests"] += one.unpriced_requests
+        sums["priced"] += one.priced_picousd
+        sums["unrated_requests"] += 0 if one.is_priced else one.requests
+        sums["repriced"] += repriced or 0
+        sums["unrepriced_requests"] += one.requests if repriced is None else 0
+        if both:
+            sums["compared_requests"] += one.requests
+            sums["compared_priced"] += one.priced_picousd
+            sums["compared_repriced"] += repriced or 0
+    return [_Sums(provider, model, **sums) for (provider, model), sums in found.items()]
+
+
+def _repriced(one: Used, cells: Sequence[Cell]) -> int | None:
+    """Return what requests alike cost at the cells, picodollars; None when a kind they have has no price."""
+    start = one.context_start
+    of_tier = (cell for cell in cells if cell["service_tier"] == one.service_tier)
+    cell = next((cell for cell in of_tier if cell["context_from"] <= start < cell["context_until"]), None)
+    if cell is None:
+        return None
+    total = 0
+    for place, ((kind, _), tokens) in enumerate(zip(KINDS, one.tokens, strict=True)):
+        if one.kinds_present >> place & 1:
+            price: int | None = cell[kind]
+            if price is None:
+                return None
+            total += tokens * price
+    return total
 
 
 def _shown(sums: _Sums) -> Repriced:

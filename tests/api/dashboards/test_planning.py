@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,9 @@ def test_pages_of_anomalies_have_each_of_them_once(world: World) -> None:
             break
     assert len(seen) == 2
     assert seen == whole["anomalies"]
+    assert whole["found"] == answer["found"] == 2
+    excess = sum((Decimal(one["excess_usd"]) for one in seen), Decimal(0))
+    assert Decimal(whole["found_excess_usd"]) == Decimal(answer["found_excess_usd"]) == excess
     for refused in ({"limit": "0"}, {"cursor": "x"}, {"search": "x"}):
         assert world.get("acme/anomalies", **refused).status_code == 422
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from api.audit import OPERATOR
+from api.dashboards.rates import usage
 from api.dashboards.rates.book import own_rates
 from api.db.session import reading, transaction
 from api.rate_overrides import NegotiatedRate, set_rate_override, withdraw_rate_override
@@ -217,7 +218,32 @@ def test_prices_of_an_earlier_instant_and_names_of_daemons_are_taken(priced_worl
     assert named["total"] == post(priced_world, {"provider": "anthropic", "model": "claude-sonnet-4-5"})["total"]
 
 
-def test_given_rates_price_by_their_own_bands(priced_world: World):
+def test_usage_is_read_once_a_build_and_filter_whatever_prices_are_tried(
+    priced_world: World, monkeypatch: pytest.MonkeyPatch
+):
+    read: list[object] = []
+    reading_it = usage._read
+
+    def counted(*asked: Any) -> Any:
+        read.append(asked)
+        return reading_it(*asked)
+
+    monkeypatch.setattr(usage, "_read", counted)
+    one, other = "?range=last_7d&provider=anthropic", "?range=last_7d&provider=openai"
+    for model in ("claude-haiku-4-5", "claude-sonnet-4-5"):
+        for query in (one, other):
+            post(priced_world, {"provider": "anthropic", "model": model}, query)
+    assert len(read) == 2
+    priced_world.publish("b20260407T030930-00000002")
+    post(priced_world, {"provider": "anthropic", "model": "claude-haiku-4-5"}, one)
+    assert len(read) == 3, "of another build it is another"
+
+
+@pytest.mark.parametrize("less", [0, 1])
+def test_given_rates_price_by_their_own_bands(priced_world: World, less: int):
+    """A band takes calls with more input than it says: one with just as much is not in it, one with one more is."""
+    inputs = sorted({total_input(row) for row in of_view(priced_world)})
+    over = inputs[len(inputs) // 2] - less
     base = {
         "uncached_input": "2.5",
         "output": "10",
@@ -225,12 +251,12 @@ def test_given_rates_price_by_their_own_bands(priced_world: World):
         "cache_write_5m": "3",
         "cache_write_1h": "4",
     }
-    long = {**base, "context_over_tokens": 8_000, "uncached_input": "5"}
+    long = {**base, "context_over_tokens": over, "uncached_input": "5"}
     shown = post(priced_world, {"rates": [long, base]})
     cheap = TokenRates(2_500_000, 1, 3_000_000, 4_000_000, 10_000_000)
 
     def repriced(row: RequestFact) -> int | None:
-        rates = replace(cheap, uncached_input=5_000_000) if total_input(row) > 8_000 else cheap
+        rates = replace(cheap, uncached_input=5_000_000) if total_input(row) > over else cheap
         return price_picousd(kinds_of(row), rates)
 
     check(shown["total"], of_view(priced_world), repriced)

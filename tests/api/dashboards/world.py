@@ -91,6 +91,7 @@ class World:
 
     def close(self) -> None:
         self.client.close()
+        self.app.state.chart_worker.close()
         self.app.state.snapshots.close()
         self.app.state.recent_answers.close()
         self.engine.dispose()
