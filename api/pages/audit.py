@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -39,6 +40,18 @@ ACTOR_WORDS: Final = {
     "system": "by itself",
 }
 _ID_SHOWN: Final = 13
+_PAGES: Final[dict[str, str]] = {
+    "project": "projects/{}",
+    "device": "settings/devices/{}",
+    "cost_centre": "cost-centers#centre-{}",
+    "user": "members",
+    "invitation": "members",
+    "budget": "budgets",
+    "recommendation": "optimization/catalog",
+    "report": "reports",
+    "api_key": "settings/advanced",
+}
+"""Pages of the things events are about, below the slug."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +64,7 @@ class Line:
         actor: who, in people's words.
         resource: what it was done to, in people's words.
         details: JSON, indented; empty when there are none.
+        path: the page of what it was done to; None where there is none.
     """
 
     entry: AuditEntry
@@ -58,6 +72,7 @@ class Line:
     actor: str
     resource: str
     details: str
+    path: str | None
 
 
 @router.get("/{workspace}/audit")
@@ -79,13 +94,14 @@ def audit_log(request: Request, caller: Auditor) -> Response:
         caller=caller,
         status=status,
         answer=found,
-        lines=[_line(entry) for entry in found.entries],
+        lines=[_line(caller, entry) for entry in found.entries],
         typed=typed,
         refusal=refusal,
         narrows=wanted.narrows,
         is_first=wanted_page.after is None,
         newest_path=with_query(f"/{caller.slug}/audit", wanted.pairs()),
         older_path=_older(caller, wanted, found.next_cursor),
+        tabs=_tabs(caller, wanted),
         families=[("", "Everything"), *((family.value, words) for family, words in FAMILY_WORDS.items())],
         events=[("", "All events"), *_events(wanted.family)],
         actor_words=ACTOR_WORDS,
@@ -103,14 +119,34 @@ def _events(family: Family | None) -> list[tuple[str, str]]:
     return [(name, name) for name in sorted(names)]
 
 
-def _line(entry: AuditEntry) -> Line:
+def _tabs(caller: Caller, wanted: Wanted) -> list[tuple[str, str, bool]]:
+    """Return each kind's words, its path with the rest of the filter, and whether it is the one shown."""
+    kept = [(name, value) for name, value in wanted.pairs() if name not in ("family", "event")]
+    here = f"/{caller.slug}/audit"
+    everything = ("Everything", with_query(here, kept), wanted.family is None)
+    return [
+        everything,
+        *(
+            (words, with_query(here, [("family", family.value), *kept]), wanted.family is family)
+            for family, words in FAMILY_WORDS.items()
+        ),
+    ]
+
+
+def _line(caller: Caller, entry: AuditEntry) -> Line:
     return Line(
         entry=entry,
         at_us=to_micros(datetime.fromisoformat(entry.at)),
         actor=entry.actor.name or entry.actor.id,
         resource=_resource(entry),
         details=json.dumps(entry.details, indent=2, ensure_ascii=False) if entry.details else "",
+        path=entry.path or _page_of(caller, entry),
     )
+
+
+def _page_of(caller: Caller, entry: AuditEntry) -> str | None:
+    below = _PAGES.get(entry.resource.type)
+    return below and f"/{quote(caller.slug, safe='')}/{below.format(quote(entry.resource.id, safe=''))}"
 
 
 def _resource(entry: AuditEntry) -> str:

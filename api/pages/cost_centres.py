@@ -18,15 +18,17 @@ from api.cost_centres.centres import (
     rename_cost_centre,
     restore_cost_centre,
 )
+from api.dashboards.chargeback import chargeback
 from api.dashboards.cost_centres import cost_centre_list
-from api.dashboards.filters import Filters
-from api.dashboards.parameters import filter_rail
-from api.dashboards.serving import Call, viewing
+from api.dashboards.serving import viewing
 from api.db.dependencies import Work
 from api.errors import Refused, invalid
+from api.pages.cost_centre_figures import CHARGEBACK, COST_CENTRES, centres_summary, charged
+from api.pages.dashboard import dashboard_page
 from api.pages.forms import PostedForm
-from api.pages.projects import RANGES
-from api.pages.shell import page, see_other
+from api.pages.rail import EVERYTHING, PageFilters, Rail, RailShown
+from api.pages.shell import see_other
+from api.pages.tables import TableShown
 
 router = APIRouter(include_in_schema=False)
 
@@ -41,11 +43,9 @@ _CHANGES: Final = {"archived": archive_cost_centre, "restored": restore_cost_cen
 
 
 @router.get("/{workspace}/cost-centers")
-def cost_centres_page(
-    request: Request, caller: ReadWorkspace, filters: Annotated[Filters, Depends(filter_rail)], done: str = ""
-) -> Response:
-    """Show spend per cost centre."""
-    return _page(request, caller, filters, done=DONE.get(done, ""))
+def cost_centres_page(request: Request, caller: ReadWorkspace, rail: PageFilters, done: str = "") -> Response:
+    """Show spend per cost centre, what is unassigned, and what projects are charged on at."""
+    return _page(request, caller, rail, done=DONE.get(done, ""))
 
 
 @router.post("/{workspace}/cost-centers")
@@ -57,7 +57,7 @@ def create(request: Request, caller: Editor, form: PostedForm, work: Work) -> Re
         create_cost_centre(work, caller.workspace_id, form.text("name"), actor=caller.actor, at=at)
     except Refused as refused:
         work.rollback()
-        return _page(request, caller, Filters(), refused=refused, typed=form.text("name"))
+        return _page(request, caller, EVERYTHING, refused=refused, typed=form.text("name"))
     return see_other(f"/{caller.slug}/cost-centers?done=created")
 
 
@@ -76,31 +76,45 @@ def change(request: Request, caller: Editor, cost_centre: str, form: PostedForm,
             _CHANGES[action](work, caller.workspace_id, cost_centre, actor=caller.actor, at=at)
     except Refused as refused:
         work.rollback()
-        return _page(request, caller, Filters(), refused=refused, renaming=cost_centre, typed=form.text("name"))
+        return _page(request, caller, EVERYTHING, refused=refused, renaming=cost_centre, typed=form.text("name"))
     return see_other(f"/{caller.slug}/cost-centers?done={action}")
 
 
 def _page(
     request: Request,
     caller: Caller,
-    filters: Filters,
+    rail: Rail,
     *,
     done: str = "",
     refused: Refused | None = None,
     renaming: str = "",
     typed: str = "",
 ) -> Response:
-    with viewing(Call(request, caller, filters)) as view:
-        answer = cost_centre_list(view)
-    return page(
-        request,
-        "cost_centres/list.html",
-        caller=caller,
-        status=refused.status if refused else 200,
-        done=done,
-        refused=refused,
-        renaming=renaming,
-        typed=typed,
-        answer=answer,
-        ranges=RANGES,
-    )
+    with viewing(rail.call(request, caller)) as view:
+        answer, charges = cost_centre_list(view), chargeback(view)
+        unassigned = next((one for one in answer.cost_centres if one.cost_centre is None), None)
+
+        def tables(shown: RailShown) -> dict[str, TableShown]:
+            return {
+                "centres": COST_CENTRES.shown(answer.cost_centres, shown),
+                "chargeback": CHARGEBACK.shown(charged(charges), shown),
+            }
+
+        return dashboard_page(
+            request,
+            "cost_centres/list.html",
+            caller=caller,
+            rail=rail,
+            view=view,
+            answer=answer,
+            tables=tables,
+            status=refused.status if refused else 200,
+            done=done,
+            refused=refused,
+            renaming=renaming,
+            typed=typed,
+            charges=charges,
+            unassigned=unassigned,
+            clients=sorted({one.client_name for _, one in charged(charges) if one.client_name}),
+            summary=centres_summary(answer.cost_centres),
+        )

@@ -11,7 +11,7 @@ what a field means (the services say), JSON messages (`api.answers`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
@@ -25,6 +25,7 @@ from api.errors import Refused, invalid
 
 FORM_BYTES_MAX: Final = 64 * 1024
 UPLOAD_BYTES_MAX: Final = 2 * 1024 * 1024
+LARGE_UPLOAD_BYTES_MAX: Final = 32 * 1024 * 1024
 _FIELDS_MAX: Final = 200
 
 
@@ -35,10 +36,12 @@ class Form:
     Attributes:
         fields: text by name, in the order sent; the form's token is not among them.
         files: bytes by name; what was not chosen is absent.
+        file_names: what those files are called on the reader's machine, by name.
     """
 
     fields: Mapping[str, tuple[str, ...]]
     files: Mapping[str, bytes]
+    file_names: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def text(self, name: str) -> str:
         """Return a field without the blanks around it; empty when it was not sent."""
@@ -72,27 +75,41 @@ async def posted_form(request: Request) -> Form:
     Raises:
         Refused: 403 `cross_site` or `form_token`; 413 too large; 422 no form.
     """
+    return await _form(request, UPLOAD_BYTES_MAX)
+
+
+async def large_form(request: Request) -> Form:
+    """FastAPI dependency: the posted form with a file of up to 32 MiB.
+
+    Raises:
+        Refused: as `posted_form`.
+    """
+    return await _form(request, LARGE_UPLOAD_BYTES_MAX)
+
+
+async def _form(request: Request, upload_bytes_max: int) -> Form:
     require_same_origin(request)
-    await _read_body(request)
+    await _read_body(request, upload_bytes_max)
     try:
         parsed = await request.form(max_files=1, max_fields=_FIELDS_MAX, max_part_size=FORM_BYTES_MAX)
     except (MultiPartException, UnicodeDecodeError):
         raise invalid("The body is not a form.") from None
     fields: dict[str, tuple[str, ...]] = {}
     files: dict[str, bytes] = {}
+    file_names: dict[str, str] = {}
     try:
         for name, value in parsed.multi_items():
             if isinstance(value, UploadFile):
                 content = await value.read()
                 if content:
-                    files[name] = content
+                    files[name], file_names[name] = content, value.filename or ""
             else:
                 fields[name] = (*fields.get(name, ()), value)
     finally:
         await request.close()  # closes the temporary files of an upload
     expected = await run_in_threadpool(_expected_token, request)
     require_form_token(fields.pop(FORM_FIELD, ("",))[-1], expected)
-    return Form(fields, files)
+    return Form(fields, files, file_names)
 
 
 def _expected_token(request: Request) -> str:
@@ -107,10 +124,10 @@ def _expected_token(request: Request) -> str:
     return form_token(browser)
 
 
-async def _read_body(request: Request) -> None:
+async def _read_body(request: Request, upload_bytes_max: int) -> None:
     """Read the body under its cap, where `request.form()` will find it."""
     multipart = request.headers.get("content-type", "").startswith("multipart/form-data")
-    most = UPLOAD_BYTES_MAX if multipart else FORM_BYTES_MAX
+    most = upload_bytes_max if multipart else FORM_BYTES_MAX
     body = bytearray()
     async for part in request.stream():
         body += part
@@ -120,3 +137,4 @@ async def _read_body(request: Request) -> None:
 
 
 PostedForm = Annotated[Form, Depends(posted_form)]
+LargeForm = Annotated[Form, Depends(large_form)]

@@ -14,27 +14,36 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.orm import Session
 
+# `{slug:path}` takes every name.
+from api import whole_paths as whole_paths  # noqa: PLC0414 - said twice: kept on purpose
 from api.access.callers import Caller, ReadWorkspace, caller_with
 from api.access.permissions import Permission
 from api.cost_centres.centres import list_cost_centres
 from api.currencies import CURRENCIES, amount_of, amount_text
-from api.dashboards.filters import Filters
-from api.dashboards.models.projects import ProjectAnswer
-from api.dashboards.parameters import filter_rail
+from api.dashboards.measures import NO_MONEY, total
 from api.dashboards.projects import project_list, project_view
-from api.dashboards.serving import Call, viewing
+from api.dashboards.requests import request_page
+from api.dashboards.serving import viewing
+from api.dashboards.shown import cost_per_request
 from api.db.dependencies import Look, Work
 from api.db.models import Project
 from api.devices import list_devices
 from api.errors import Refused, invalid
+from api.pages.dashboard import dashboard_page
 from api.pages.forms import Form, PostedForm
-from api.pages.shell import page, see_other
+from api.pages.project_billing import Billed, billed_projects
+from api.pages.project_charts import summaries
+from api.pages.project_figures import BYS, PROJECTS, project_tables
+from api.pages.rail import EVERYTHING, PageFilters, Rail, page_rail
+from api.pages.requests import WantedRequests
+from api.pages.shell import see_other
 from api.plans import PLAN_LIMITS
 from api.projects.reattribution import Move, list_reattributions, reattribute, withdraw_reattribution
 from api.projects.settings import HourlyRate, ProjectChange, change_project, hourly_rate
@@ -43,7 +52,7 @@ from api.projects.visibility import archive_project, list_projects, restore_proj
 router = APIRouter(include_in_schema=False)
 
 Editor = Annotated[Caller, Depends(caller_with(Permission.EDIT_PROJECTS))]
-Rail = Annotated[Filters, Depends(filter_rail)]
+ProjectRail = Annotated[Rail, Depends(page_rail("by"))]
 RANGES: Final = (
     ("last_7d", "Last 7 days"),
     ("last_30d", "Last 30 days"),
@@ -57,7 +66,7 @@ DONE: Final = {
     "moved": "The requests will count for the other project with the next refresh of the figures.",
     "withdrawn": "The re-attribution was withdrawn; the figures follow with their next refresh.",
 }
-_SETTINGS: Final = ("display_name", "client_name", "hourly_rate", "currency", "markup_percent", "cost_centre")
+_FIELDS: Final = ("display_name", "client_name", "hourly_rate", "currency", "markup_percent", "cost_centre")
 _PERCENT: Final = re.compile(r"[0-9]{1,4}(\.[0-9]{1,2})?")
 _MOVE: Final = ("to_project", "first_day", "last_day", "device_id", "reason")
 
@@ -72,30 +81,36 @@ class _Failed:
 
 
 @router.get("/{workspace}/projects")
-def projects_page(request: Request, caller: ReadWorkspace, filters: Rail, look: Look) -> Response:
+def projects_page(request: Request, caller: ReadWorkspace, rail: PageFilters, look: Look) -> Response:
     """Show all projects with their spend and what they are billed as."""
-    with viewing(Call(request, caller, filters)) as view:
+    with viewing(rail.call(request, caller)) as view:
         answer = project_list(view)
-    return page(
-        request,
-        "projects/list.html",
-        caller=caller,
-        answer=answer,
-        settings={project.slug: project for project in list_projects(look, caller.workspace_id)},
-        centres={centre.id: centre for centre in list_cost_centres(look, caller.workspace_id)},
-        rate_text=_rate_text,
-        shown=shown_projects(look, caller.workspace_id),
-        ceiling=PLAN_LIMITS[caller.plan].projects,
-        ranges=RANGES,
-    )
+
+        @cache
+        def billed() -> Billed:
+            return billed_projects(look, caller.workspace_id)
+
+        return dashboard_page(
+            request,
+            "projects/list.html",
+            caller=caller,
+            rail=rail,
+            view=view,
+            answer=answer,
+            later=lambda: {"billed": billed(), "shown": shown_projects(look, caller.workspace_id)},
+            tables=lambda shown: {
+                "projects": PROJECTS.shown([(one, billed()) for one in answer.projects], shown, without=billed().unused)
+            },
+            ceiling=PLAN_LIMITS[caller.plan].projects,
+        )
 
 
 @router.get("/{workspace}/projects/{slug:path}")
 def project_page(
-    request: Request, caller: ReadWorkspace, slug: str, filters: Rail, look: Look, done: str = ""
+    request: Request, caller: ReadWorkspace, slug: str, rail: ProjectRail, look: Look, done: str = ""
 ) -> Response:
     """Show one project: its figures, settings, and which requests were moved to or from it."""
-    return _project(request, caller, look, slug, filters, done=DONE.get(done, ""))
+    return _project(request, caller, look, slug, rail, done=DONE.get(done, ""))
 
 
 @router.post("/{workspace}/projects/{slug:path}")
@@ -111,7 +126,7 @@ def change(request: Request, caller: Editor, slug: str, form: PostedForm, work: 
     except Refused as refused:
         work.rollback()
         typed = {name: form.text(name) for name in fields}
-        return _project(request, caller, work, slug, Filters(), failed=_Failed(action, refused, typed))
+        return _project(request, caller, work, slug, EVERYTHING, failed=_Failed(action, refused, typed))
     return see_other(f"{_path(caller, slug)}?done={done}")
 
 
@@ -164,7 +179,7 @@ def _move(session: Session, caller: Caller, slug: str, form: Form, at: datetime)
 
 _Act = Callable[[Session, Caller, str, Form, datetime], str]
 _ACTIONS: Final[Mapping[str, tuple[tuple[str, ...], _Act]]] = {
-    "save": (_SETTINGS, _save),
+    "save": (_FIELDS, _save),
     "archive": (("confirmed",), _archive),
     "restore": ((), _restore),
     "reattribute": (_MOVE, _move),
@@ -176,46 +191,63 @@ def _project(
     caller: Caller,
     session: Session,
     slug: str,
-    filters: Filters,
+    rail: Rail,
     *,
     done: str = "",
     failed: _Failed | None = None,
 ) -> Response:
-    with viewing(Call(request, caller, filters.only_project(slug))) as view:
-        answer: ProjectAnswer = project_view(view, slug)
+    wanted, by = WantedRequests(request), rail.extra.get("by", "day")
+    with viewing(rail.call(request, caller).on_project(slug)) as view:
+        answer = project_view(view, slug, recent=0)
+        recent = request_page(view, wanted.page)
+        return dashboard_page(
+            request,
+            "projects/project.html",
+            caller=caller,
+            rail=rail,
+            view=view,
+            answer=answer,
+            tables=lambda shown: project_tables(answer, recent, by, shown),
+            later=lambda: _settings(session, caller, slug, failed),
+            project=slug,
+            status=failed.refused.status if failed else 200,
+            done=done,
+            failed_action=failed.action if failed else "",
+            refused=failed.refused if failed else None,
+            slug=slug,
+            wanted=wanted,
+            next_cursor=recent.next_cursor,
+            by=by if by in dict(BYS) else "day",
+            bys=BYS,
+            per_request=cost_per_request(total(view.money().values(), NO_MONEY)),
+            summaries=summaries(answer),
+            path=_path(caller, slug),
+            moving=failed.typed if failed and failed.action == "reattribute" else dict.fromkeys(_MOVE, ""),
+        )
+
+
+def _settings(session: Session, caller: Caller, slug: str, failed: _Failed | None) -> dict[str, Any]:
+    """Return what the forms of a project's page show."""
     known = {project.slug: project for project in list_projects(session, caller.workspace_id)}
     centres = list_cost_centres(session, caller.workspace_id)
     project = known.get(slug)
-    return page(
-        request,
-        "projects/project.html",
-        caller=caller,
-        status=failed.refused.status if failed else 200,
-        done=done,
-        failed_action=failed.action if failed else "",
-        refused=failed.refused if failed else None,
-        answer=answer,
-        slug=slug,
-        project=project,
-        path=_path(caller, slug),
-        values=_values(project, failed, {centre.id: centre.slug for centre in centres}),
-        moving=failed.typed if failed and failed.action == "reattribute" else dict.fromkeys(_MOVE, ""),
-        centre_choices=_centre_choices(project, centres),
-        currencies=[(code, code) for code in sorted(CURRENCIES)],
-        targets=[
+    by_name = sorted(known.values(), key=lambda one: (one.display_name or one.slug).casefold())
+    machines = list_devices(session, caller.workspace_id)
+    return {
+        "stored": project,
+        "values": _values(project, failed, {centre.id: centre.slug for centre in centres}),
+        "centre_choices": _centre_choices(project, centres),
+        "currencies": [(code, code) for code in sorted(CURRENCIES)],
+        "targets": [
             (one.slug, one.display_name or one.slug)
-            for one in sorted(known.values(), key=lambda one: (one.display_name or one.slug).casefold())
+            for one in by_name
             if one.slug != slug and one.archived_at_us is None and not one.over_ceiling
         ],
-        devices=[
-            ("", "All machines"),
-            *((one.id, one.display_name or one.hostname) for one in list_devices(session, caller.workspace_id)),
-        ],
-        names={one.slug: one.display_name or one.slug for one in known.values()},
-        history=list_reattributions(session, caller.workspace_id, slug),
-        rate_text=_rate_text,
-        ranges=RANGES,
-    )
+        "devices": [("", "All machines"), *((one.id, one.display_name or one.hostname) for one in machines)],
+        "names": {one.slug: one.display_name or one.slug for one in known.values()},
+        "history": list_reattributions(session, caller.workspace_id, slug),
+        "rate_text": Billed(list(known.values()), centres).rate(slug) or "",
+    }
 
 
 def _values(project: Project | None, failed: _Failed | None, centres: Mapping[str, str]) -> Mapping[str, str]:
@@ -223,7 +255,7 @@ def _values(project: Project | None, failed: _Failed | None, centres: Mapping[st
     if failed and failed.action == "save":
         return failed.typed
     if project is None:
-        return dict.fromkeys(_SETTINGS, "")
+        return dict.fromkeys(_FIELDS, "")
     rate = hourly_rate(project)
     return {
         "display_name": project.display_name or "",
@@ -239,11 +271,6 @@ def _centre_choices(project: Project | None, centres: Any) -> list[tuple[str, st
     own = project.cost_centre_id if project else None
     open_ones = [(one.slug, one.name) for one in centres if one.archived_at_us is None or one.id == own]
     return [("", "None"), *open_ones]
-
-
-def _rate_text(project: Project | None) -> str:
-    rate = hourly_rate(project) if project else None
-    return f"{amount_text(rate.millicents)} {rate.currency}" if rate else ""
 
 
 def _basis_points(percent: str) -> int | None:

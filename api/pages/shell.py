@@ -3,7 +3,10 @@
 Belongs here: rendering. Does not belong here: reading forms (`forms`), routes (a module per subject), stylesheets
 (`static`).
 
-Templates escape everything and refuse what they were not given. Pages carry no inline script or style: the policy sent
+Templates escape everything and refuse what they were not given. What cannot be seen, or turns the text around it, is
+written as a replacement character, so that no name reads as another one; values of fields stay exact (`| exact`).
+
+Pages carry no inline script or style: the policy sent
 with them forbids both, so markup that slips through does nothing.
 """
 
@@ -17,12 +20,15 @@ from typing import Any, Final
 
 from fastapi import Request, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from api.access.browser_sessions import BROWSER_COOKIE, SignedIn, browser_secret, form_token, set_cookie
 from api.access.callers import Caller
 from api.access.permissions import Permission
+from api.access.text import visible
 from api.db.dependencies import any_session
 from api.pages.assets import asset_url
+from api.pages.chart_script import charts_script
 from api.pages.words import FILTERS
 from api.workspaces.own import OwnWorkspace, own_workspaces
 
@@ -48,16 +54,32 @@ class NavLink:
     words: str
     path: str
     permission: Permission
+    filtered: bool = False
+    """Whether it shows figures, and so keeps the filter of the page it stands on."""
+    group: str = ""
+    """Words over it and its neighbours of the same group."""
+    also: tuple[str, ...] = ()
+    """Further paths below the slug that belong to it."""
 
 
 NAVIGATION: Final = (
-    NavLink("Overview", "overview", Permission.VIEW_DASHBOARDS),
-    NavLink("Projects", "projects", Permission.VIEW_DASHBOARDS),
-    NavLink("Cost centres", "cost-centers", Permission.VIEW_DASHBOARDS),
-    NavLink("Members", "members", Permission.VIEW_MEMBERS),
-    NavLink("Devices", "settings/devices", Permission.VIEW_DEVICES),
-    NavLink("Audit log", "audit", Permission.VIEW_AUDIT_LOG),
-    NavLink("Settings", "settings", Permission.VIEW_SETTINGS),
+    NavLink("Overview", "overview", Permission.VIEW_DASHBOARDS, filtered=True),
+    NavLink("Executive", "executive", Permission.VIEW_DASHBOARDS, filtered=True),
+    NavLink("Projects", "projects", Permission.VIEW_DASHBOARDS, filtered=True, group="Spend"),
+    NavLink("Cost centres", "cost-centers", Permission.VIEW_DASHBOARDS, filtered=True, group="Spend"),
+    NavLink("Requests", "requests", Permission.VIEW_DASHBOARDS, filtered=True, group="Spend"),
+    NavLink(
+        "Budgets", "budgets", Permission.VIEW_DASHBOARDS, filtered=True, group="Spend", also=("anomalies", "alerts")
+    ),
+    NavLink("Optimisation", "optimization", Permission.VIEW_DASHBOARDS, filtered=True, group="Save"),
+    NavLink("Clusters", "clusters", Permission.VIEW_DASHBOARDS, filtered=True, group="Save"),
+    NavLink("Reconciliation", "reconciliation", Permission.VIEW_BILLS, filtered=True, group="Prove"),
+    NavLink("Rates", "rates", Permission.VIEW_DASHBOARDS, group="Prove"),
+    NavLink("Reports", "reports", Permission.VIEW_DASHBOARDS, group="Prove"),
+    NavLink("Audit log", "audit", Permission.VIEW_AUDIT_LOG, group="Prove"),
+    NavLink("Members", "members", Permission.VIEW_MEMBERS, group="Workspace"),
+    NavLink("Devices", "settings/devices", Permission.VIEW_DEVICES, group="Workspace"),
+    NavLink("Settings", "settings", Permission.VIEW_SETTINGS, group="Workspace"),
 )
 
 
@@ -69,6 +91,7 @@ def page(
     caller: Caller | None = None,
     browser: str | None = None,
     status: int = 200,
+    filter_query: str = "",
     **given: Any,
 ) -> Response:
     """Return a rendered page.
@@ -80,6 +103,7 @@ def page(
         caller: the member and workspace, on pages of a workspace.
         browser: the cookie this answer gives a browser that had none; its own when absent.
         status: of the answer.
+        filter_query: query string of its filter, for links to other views.
         given: what the template shows.
     """
     person = person or (caller.person if caller else None)
@@ -91,6 +115,8 @@ def page(
             person=person,
             caller=caller,
             navigation=_navigation(caller),
+            filter_query=filter_query,
+            charts_script=charts_script(),
             workspaces=_own_workspaces(request, person),
             form_token=person.form_token if person else _browser_token(request, browser),
             Permission=Permission,
@@ -117,12 +143,23 @@ def environment() -> Environment:
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(FILTERS)  # pyright: ignore[reportUnknownMemberType] - jinja2 leaves it open
+    made.filters.update({**FILTERS, "exact": _exact})  # pyright: ignore[reportUnknownMemberType] - jinja2 leaves it open
     made.globals["asset"] = asset_url  # pyright: ignore[reportUnknownMemberType]
     return made
+
+
+def _shown(value: Any) -> Any:
+    """Return what a template writes: markup is made already, and other things than text have nothing unseen in them."""
+    return visible(value) if type(value) is str else value
+
+
+def _exact(value: Any) -> Markup:
+    """Return a field's value that comes back as it is: a bare carriage return would come back as another blank."""
+    return escape(value).replace("\r", Markup("&#13;"))
 
 
 def _own_workspaces(request: Request, person: SignedIn | None) -> Sequence[OwnWorkspace]:

@@ -126,7 +126,8 @@ def test_members_look_and_change_nothing_and_strangers_find_nothing(member: Brow
         shown = member.get(f"/acme-co/{path}")
         assert shown.status_code == 200, path
         assert shown.text.count("<h1") == 1
-        assert 'method="post" action="/acme-co/' not in shown.text, path
+        forms = set(re.findall(r'method="post" action="(/acme-co/[^"]*)"', shown.text))
+        assert forms <= {"/acme-co/reports"}, path  # reports are members' business too
         assert stranger.get(f"/acme-co/{path}").status_code == 404, path
     for path in ("project-settings", "reattributions", "cost-centers", "budgets"):
         assert member.json("GET", f"/v1/acme-co/{path}").status_code == 200, path
@@ -191,7 +192,7 @@ def test_pages_do_what_the_json_does(admin: Browser) -> None:
     assert withdrawn.headers["location"] == f"{path}?done=withdrawn"
     assert "withdrawn <time" in admin.get(path).text
     assert "The re-attribution was withdrawn" in admin.get(f"{path}?done=withdrawn").text
-    assert "<script" not in admin.get(f"{path}?done=<script>").text
+    assert "<script>" not in admin.get(f"{path}?done=<script>").text
     assert admin.post_form(path, {"action": "archive", "confirmed": "yes"}).status_code == 303
     assert "Restore this project" in admin.get(path).text
     assert admin.post_form(path, {"action": "restore"}).status_code == 303

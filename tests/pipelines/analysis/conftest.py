@@ -20,6 +20,7 @@ from tests.pipelines.analysis.asking import Analysed
 from tests.pipelines.analysis.bills import bill
 from tests.pipelines.analysis.frugal import add_frugal
 from tests.pipelines.analysis.golden import add_golden
+from tests.pipelines.analysis.studio import add_studio
 from tests.pipelines.lake_builder import Lake, calls, named_id
 
 REFRESHED = "refreshed.json"
@@ -28,7 +29,7 @@ REFRESHED = "refreshed.json"
 
 @pytest.fixture(scope="session")
 def analysed(built_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Analysed:
-    """The built home after more calls, the workspace `golden`, an incremental build, a bill, and an analysis."""
+    """The built home after more calls, three more workspaces, an incremental build, a bill, and an analysis."""
     made = made_once(tmp_path_factory, "analysed-home", lambda folder: _analyse(built_home, folder))
     refreshed = msgspec.json.decode((made / REFRESHED).read_bytes(), type=DbtRun)
     return Analysed(made / "home", refreshed)
@@ -45,6 +46,7 @@ def _analyse(built_home: Path, folder: Path) -> None:
         lake.land(beta, named_id(f"device {beta} laptop"), calls(20, "beta", attribution_method="env"))
         add_golden(lake)
         add_frugal(lake)
+        add_studio(lake)
         build = Build(home, lake.engine, lake.clock, warm_dbt(home))
         build.export()
         refreshed = build.transform()
