@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 ANALYSIS_TABLE: Final = "analysis_info"
 """Table of one row: what the analysis is called and what it was made of."""
-ANALYSIS_FORMAT: Final = 1
+ANALYSIS_FORMAT: Final = 2
 """Which tables and columns a published analysis has. One more with every change of them: after an upgrade there is no
 analysis until the first of the new format, and none of its readers looks for what an older one does not have."""
 

@@ -272,6 +272,18 @@ def _connect(home: Home, marts: Path, limits: ServingLimits) -> duckdb.DuckDBPyC
 
 def _prepare(connection: duckdb.DuckDBPyConnection, home: Home, marts: Path) -> None:
     connection.execute(f"attach {quoted(marts)} as marts (read_only)")
+    make_views(connection, home)
+    # Global: what is set for this connection alone does not reach its cursors.
+    connection.execute("set global TimeZone = 'UTC'")
+    connection.execute("set global parquet_metadata_cache = true")
+    readable = ", ".join(map(quoted, (home.segments, home.roll_up_parts, home.landing)))
+    connection.execute(f"set allowed_directories = [{readable}]")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+
+
+def make_views(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
+    """Make a view of each published table in the schema of a connection that has a snapshot of `home` as `marts`."""
     tables = connection.execute("select table_name from duckdb_tables() where database_name = 'marts'").fetchall()
     views = {table: f'select * from marts."{table}"' for (table,) in tables}  # noqa: S608 - our own names
     views |= {
@@ -284,10 +296,3 @@ def _prepare(connection: duckdb.DuckDBPyConnection, home: Home, marts: Path) -> 
     names = connection.execute("select name from marts.segments order by name").fetchall()
     segments = ", ".join(quoted(home.segments / name) for (name,) in names)
     make_facts_view(connection, segments)
-    # Global: what is set for this connection alone does not reach its cursors.
-    connection.execute("set global TimeZone = 'UTC'")
-    connection.execute("set global parquet_metadata_cache = true")
-    readable = ", ".join(map(quoted, (home.segments, home.roll_up_parts, home.landing)))
-    connection.execute(f"set allowed_directories = [{readable}]")
-    connection.execute("set enable_external_access = false")
-    connection.execute("set lock_configuration = true")

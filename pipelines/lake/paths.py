@@ -60,6 +60,11 @@ class Home:
         return self.root / "mail"
 
     @property
+    def page_assets(self) -> Path:
+        """Files that pages load and that are made on first use; they may be deleted at any time."""
+        return self.root / "page-assets"
+
+    @property
     def workspace_exports(self) -> Path:
         """ZIP files of everything a workspace holds, a folder per workspace."""
         return self.root / "workspace-exports"
@@ -68,6 +73,21 @@ class Home:
     def reports(self) -> Path:
         """Reports that were made, a folder per workspace."""
         return self.root / "reports"
+
+    @property
+    def reports_lock(self) -> Path:
+        """Held by the process that makes reports: one at a time."""
+        return self.root / ".reports.lock"
+
+    @property
+    def scheduled_exports(self) -> Path:
+        """Where workspaces' marts are exported to every day, and how that went: a folder per workspace."""
+        return self.root / "scheduled-exports"
+
+    @property
+    def metrics(self) -> Path:
+        """What worker processes measured, a file per live worker."""
+        return self.root / "metrics"
 
     @property
     def maintenance_lock(self) -> Path:
@@ -162,6 +182,11 @@ class Home:
     def analysed_snapshot(self) -> Path:
         """Names the snapshot that an analysis is being built of, for as long as its lock is held."""
         return self.analysis / "snapshot.lock"
+
+    @property
+    def snapshot_readers(self) -> Path:
+        """Lock files of those who need a snapshot to stay: its build, `~`, and a name of their own."""
+        return self.marts / ".readers"
 
     @property
     def dagster(self) -> Path:

@@ -47,12 +47,14 @@ def test_the_code_location_loads_by_its_module_name(lake: Lake, monkeypatch: pyt
         "compaction",
         "provider_bills",
         "refresh",
+        "scheduled_exports",
     ]
     assert {one.name for one in repository.sensor_defs} == {"ledger_grew"}
     assert {one.name for one in repository.schedule_defs} == {
         "nightly_full_rebuild",
         "hourly_analysis",
         "hourly_compaction",
+        "daily_exports",
         "daily_provider_bills",
     }
 
