@@ -25,12 +25,15 @@ from api.alerts.keeper import AlertKeeper, Sources
 from api.alerts.raising import Telling
 from api.alerts.webhooks import WebhookVault
 from api.audit.upkeep import DigestKeeper
-from api.background import Background
+from api.background import REPORTS, Background
 from api.billing.prices import load_billing
 from api.dashboards.recent_answers import GivenAgain, RecentAnswers
+from api.drawing.worker import ChartWorker
 from api.error_answers import install_error_answers
 from api.ingest.group import GroupCommitter
 from api.ingest.senders import KnownSenders
+from api.metrics.measures import Measured, Measures
+from api.metrics.sharing import SharedFigures
 from api.openapi import install_openapi
 from api.outbox.configuration import chosen_transport
 from api.outbox.queue import Seal
@@ -77,8 +80,8 @@ def create_app(
         engine: the app database; opened from `home` (and closed at the end) when not given.
         clock: the machine's clock when not given.
         rate_limits: the standard ones when not given.
-        sends_mail: whether this process sends the e-mails that are queued, and starts exports and purges that are due;
-            False leaves that to others. Alerts go with them.
+        sends_mail: whether this process sends the e-mails that are queued, and starts exports, purges and reports that
+            are due; False leaves that to others. Alerts go with them.
 
     Raises:
         BillingFileError: the home's billing.toml cannot be used.
@@ -111,16 +114,21 @@ def create_app(
     app.state.webhook_vault = WebhookVault(home)
     app.state.webhook_networks = own_networks(os.environ)
     app.state.background = Background(home, app.state.engine, clock) if sends_mail else None
+    app.state.report_background = Background(home, app.state.engine, clock, REPORTS) if sends_mail else None
     app.state.digest_keeper = DigestKeeper(home, app.state.engine, clock)
     app.state.billing = load_billing(home)
     app.state.bill_reach = Reach()
     app.state.snapshots = SnapshotReader(home)
     app.state.analyses = AnalysisReader(home)
+    app.state.chart_worker = ChartWorker()
     app.state.alert_keeper = _alert_keeper(app, wanted=sends_mail)
     app.state.senders = KnownSenders(app.state.engine, clock)
     app.state.recent_answers = RecentAnswers(home, app.state.engine, clock)
     app.add_middleware(GivenAgain, recent=app.state.recent_answers)
     app.add_middleware(_SecurityHeaders)
+    app.state.measures = Measures(app.state.engine)
+    app.state.shared_figures = SharedFigures(home.metrics, app.state.measures.text)
+    app.add_middleware(Measured, measures=app.state.measures)
     install_error_answers(app)
     app.router.routes.extend(all_routes())
     app.router.redirect_slashes = False
@@ -135,8 +143,10 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     if state.mail_sender is not None:
         state.mail_sender.start()
     state.digest_keeper.start()
+    state.shared_figures.start()
     if state.background is not None:
         state.background.start()
+        state.report_background.start()
     if state.alert_keeper is not None:
         state.alert_keeper.start()
     try:
@@ -146,10 +156,14 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
             await run_in_threadpool(state.alert_keeper.stop)
         if state.background is not None:
             await run_in_threadpool(state.background.stop)
+            await run_in_threadpool(state.report_background.stop)
         await run_in_threadpool(state.digest_keeper.stop)
+        await run_in_threadpool(state.shared_figures.stop)
+        state.measures.close()
         if state.mail_sender is not None:
             await run_in_threadpool(state.mail_sender.stop)
         await run_in_threadpool(committer.close)
+        await run_in_threadpool(state.chart_worker.close)
         await run_in_threadpool(state.snapshots.close)
         await run_in_threadpool(state.analyses.close)
         state.recent_answers.close()

@@ -90,6 +90,7 @@ class RateLimits:
     pairing_code_account: RateLimiter
     sign_in: RateLimiter
     sign_in_code: RateLimiter
+    verification: RateLimiter
 
     @classmethod
     def standard(cls, clock: Clock) -> RateLimits:
@@ -101,6 +102,7 @@ class RateLimits:
             pairing_code_account=RateLimiter(per_address=Rate(15, 5), overall=Rate(300, 150), clock=clock),
             sign_in=RateLimiter(per_address=Rate(30, 30), overall=Rate(300, 300), clock=clock),
             sign_in_code=RateLimiter(per_address=Rate(60, 60), overall=Rate(600, 600), clock=clock),
+            verification=RateLimiter(per_address=Rate(20, 20), overall=Rate(60, 60), clock=clock),
         )
 
 

@@ -17,7 +17,7 @@ from pipelines.durable_files import TEMPORARY_PREFIX, remove_leftovers
 from pipelines.lake.catalog import build_instant
 from pipelines.lake.paths import Home
 from pipelines.lake.row_files import rows_name
-from pipelines.lake.snapshot_lease import build_that_stays
+from pipelines.lake.snapshot_lease import builds_that_stay
 from pipelines.publish import snapshot_files
 from pipelines.row_files import remove_unless_in_use
 
@@ -51,8 +51,8 @@ def clean_marts(home: Home, now: datetime) -> int:
     deleted = remove_leftovers(home.marts) + remove_leftovers(home.roll_up_parts)
     deleted += remove_leftovers(home.segments, remove_unless_in_use)
     snapshots = {path.stem.removeprefix("marts-"): path for path in home.marts.glob("marts-b*.duckdb")}
-    needed = build_that_stays(home)
-    for build_id in (one for one in expired_builds(list(snapshots), now) if one != needed):
+    needed = builds_that_stay(home)
+    for build_id in (one for one in expired_builds(list(snapshots), now) if one not in needed):
         snapshots.pop(build_id).unlink(missing_ok=True)
         deleted += 1
     named = frozenset[str]().union(*(_names(home.root, path.name) for path in snapshots.values()))

@@ -124,15 +124,35 @@ class AlertShown(_Shape, frozen=True):
     check_id: str | None
 
 
-class AlertsAnswer(_Shape, frozen=True):
-    """`GET /v1/{workspace}/alerts`: the newest 200, newest first."""
+class WhoShown(_Shape, frozen=True):
+    """Who is told, as everybody may know: no address, and nothing of the webhook but that there is one."""
 
+    mail_to: Who
+    addresses: Annotated[int, Meta(description="How many.")]
+    tells_anomalies: bool
+    has_webhook: bool
+
+    @staticmethod
+    def of(told: WhoIsTold, *, has_webhook: bool) -> WhoShown:
+        """Return who is told as it is shown."""
+        return WhoShown(
+            mail_to=told.mail_to.value,
+            addresses=len(told.addresses),
+            tells_anomalies=told.tells_anomalies,
+            has_webhook=has_webhook,
+        )
+
+
+class AlertsAnswer(_Shape, frozen=True):
+    """`GET /v1/{workspace}/alerts`: the newest 200, newest first, and who is told."""
+
+    told: WhoShown
     alerts: list[AlertShown]
 
     @staticmethod
-    def of(told: Sequence[Told]) -> AlertsAnswer:
+    def of(told: Sequence[Told], who: WhoShown) -> AlertsAnswer:
         """Return alerts as they are shown."""
-        return AlertsAnswer(alerts=[_shown(one) for one in told])
+        return AlertsAnswer(told=who, alerts=[_shown(one) for one in told])
 
 
 def _shown(told: Told) -> AlertShown:
@@ -165,6 +185,12 @@ SETTINGS: Final[dict[str, Any]] = {
     "addresses": [],
     "tells_anomalies": True,
     "webhook": WEBHOOK,
+}
+TOLD: Final[dict[str, Any]] = {
+    "mail_to": "owners_and_admins",
+    "addresses": 0,
+    "tells_anomalies": True,
+    "has_webhook": True,
 }
 ALERT: Final[dict[str, Any]] = {
     "id": "8c1f0e6a-4f43-4f0e-9a53-6d5f7f0c2b11",

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from api.access.callers import Caller, ReadWorkspace, caller_with
 from api.access.permissions import Permission
 from api.alerts import messages
-from api.alerts.history import newest_alerts
+from api.alerts.listing import alerts_answer
 from api.alerts.messages import (
     AlertsAnswer,
     AlertSettingsShown,
@@ -42,15 +42,15 @@ _SECRET: Final = "whsec_" + "A" * 43 + "="
     **describe(
         "Alerts that were raised",
         answer=AlertsAnswer,
-        example={"alerts": [messages.ALERT]},
-        answer_description="The newest 200, newest first",
+        example={"told": messages.TOLD, "alerts": [messages.ALERT]},
+        answer_description="The newest 200, newest first, and who is told",
         refusals=(403, 404),
         bearer="api_key",
     ),
 )
 def get_alerts(caller: ReadWorkspace, look: Look) -> Response:
     """List thresholds that budgets reached and hours that cost far more than usual, each written down once."""
-    return json_answer(AlertsAnswer.of(newest_alerts(look, caller.workspace_id)))
+    return json_answer(alerts_answer(look, caller.workspace_id))
 
 
 @router.get(

@@ -86,6 +86,8 @@ class AuditEvent(StrEnum):
     BILL_STATED = "bill.stated"
     BILL_FILE_TAKEN = "bill.file_taken"
     BILL_WITHDRAWN = "bill.withdrawn"
+    EXPORT_CONFIGURED = "scheduled_export.configured"
+    EXPORT_REMOVED = "scheduled_export.removed"
     MONTH_CLOSED = "month.closed"
     MONTH_REOPENED = "month.reopened"
     MONTH_REPRICED = "month.repriced"
@@ -100,6 +102,10 @@ class AuditEvent(StrEnum):
     RECOMMENDATION_DECISION_WITHDRAWN = "recommendation.decision_withdrawn"
     RATE_SET = "rate.set"
     RATE_WITHDRAWN = "rate.withdrawn"
+    REPORT_REQUESTED = "report.requested"
+    REPORT_ISSUED = "report.issued"
+    REPORT_FAILED = "report.failed"
+    REPORT_DOWNLOADED = "report.downloaded"
 
 
 class ActorType(StrEnum):

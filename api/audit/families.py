@@ -53,6 +53,8 @@ _OF_NOUN: Final[Mapping[str, Family]] = {
     "bill_connection": Family.BILLING,
     "bill": Family.BILLING,
     "month": Family.BILLING,
+    "scheduled_export": Family.CONFIG,
+    "report": Family.BILLING,
 }
 _OTHERWISE: Final[Mapping[AuditEvent, Family]] = {AuditEvent.WORKSPACE_PLAN_CHANGED: Family.BILLING}
 

@@ -84,6 +84,18 @@ def find_bills(session: Session, workspace_id: str, wanted: WantedBills) -> tupl
     return _with_sums(session, page), page[-1].id if len(rows) > len(page) else None
 
 
+def all_lines(session: Session, workspace_id: str, period_id: str) -> Sequence[Row[Any]]:
+    """Return every line of a bill.
+
+    Raises:
+        Refused: 404 the workspace has no such bill.
+    """
+    if session.execute(select(_P.id).where(_P.id == period_id, _P.workspace_id == workspace_id)).first() is None:
+        raise not_found("bill_not_found", "No such bill.")
+    of = bill_lines.c
+    return session.execute(select(bill_lines).where(of.period_id == period_id).order_by(of.line_number)).all()
+
+
 def find_bill(session: Session, workspace_id: str, period_id: str) -> tuple[Bill, Sequence[Row[Any]], Sequence[Bill]]:
     """Return a bill, its lines (the first `LINES_SHOWN`), and every statement of the same days, newest first.
 

@@ -101,6 +101,38 @@ class UploadAnswer(_Message, kw_only=True, frozen=True):
         )
 
 
+class WaitingUpload(_Message, kw_only=True, frozen=True):
+    """A file that waits to be taken."""
+
+    upload_id: str
+    file_name: str
+    sha256: str
+    byte_count: int
+    uploaded_by: str
+    uploaded_at: Instant
+    expires_at: Instant
+
+    @classmethod
+    def of(cls, upload: BillUpload) -> Self:
+        """Return a file as it is listed."""
+        uploaded_at = from_micros(upload.uploaded_at_us)
+        return cls(
+            upload_id=upload.id,
+            file_name=upload.file_name,
+            sha256=upload.sha256,
+            byte_count=upload.byte_count,
+            uploaded_by=upload.uploaded_by,
+            uploaded_at=iso_utc(uploaded_at),
+            expires_at=iso_utc(uploaded_at + UPLOADS_KEPT),
+        )
+
+
+class UploadsAnswer(_Message, kw_only=True, frozen=True):
+    """`GET /v1/{workspace}/bills/uploads`: newest first."""
+
+    uploads: list[WaitingUpload]
+
+
 class TakeUpload(_Message, kw_only=True, frozen=True):
     """How a file is to be taken. A file without a date column is of a month, or of the days from first to last."""
 
@@ -220,6 +252,11 @@ UPLOAD: Final[dict[str, Any]] = {
     ],
     "repeated_names": [],
     "head": [{"row": 1, "cells": ["Date", "Cost (USD)"]}, {"row": 2, "cells": ["2026-06-01", "12.04"]}],
+}
+WAITING: Final[dict[str, Any]] = {
+    **{name: UPLOAD[name] for name in ("upload_id", "file_name", "sha256", "byte_count", "expires_at")},
+    "uploaded_by": "vk@acme.co",
+    "uploaded_at": "2026-07-02T08:11:00Z",
 }
 TAKE: Final[dict[str, Any]] = {
     "provider": "openai",

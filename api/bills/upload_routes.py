@@ -22,9 +22,19 @@ from api.bills.examples import KEPT
 from api.bills.messages import StatementKept
 from api.bills.routes import CHANGING, kept
 from api.bills.statements import count_restated
-from api.bills.upload_messages import PREVIEW, TAKE, UPLOAD, PreviewAnswer, TakeUpload, UploadAnswer
-from api.bills.uploads import drop_upload, keep_upload, read_upload, take_upload, upload_of
-from api.db.dependencies import Work
+from api.bills.upload_messages import (
+    PREVIEW,
+    TAKE,
+    UPLOAD,
+    WAITING,
+    PreviewAnswer,
+    TakeUpload,
+    UploadAnswer,
+    UploadsAnswer,
+    WaitingUpload,
+)
+from api.bills.uploads import drop_upload, keep_upload, read_upload, take_upload, upload_of, waiting_uploads
+from api.db.dependencies import Look, Work
 from api.db.session import reading, transaction
 from api.errors import Refused
 from api.openapi import describe
@@ -64,6 +74,22 @@ _POST: Final[dict[str, Any]] = {
         }
     },
 }
+
+
+@router.get(
+    "",
+    **describe(
+        "Invoice files that wait",
+        answer=UploadsAnswer,
+        example={"uploads": [WAITING]},
+        answer_description="Newest first",
+        refusals=(401, 403, 404, 409),
+    ),
+)
+def get_uploads(request: Request, caller: Editor, look: Look) -> Response:
+    """List the files that were uploaded in the last day, and neither taken nor dropped."""
+    found = waiting_uploads(look, caller.workspace_id, request.app.state.clock.now())
+    return json_answer(UploadsAnswer(uploads=[WaitingUpload.of(one) for one in found]))
 
 
 @router.post("", **_POST)

@@ -88,6 +88,13 @@ def keep_upload(
     return upload
 
 
+def waiting_uploads(session: Session, workspace_id: str, at: datetime) -> list[BillUpload]:
+    """Return files that wait to be taken, newest first."""
+    oldest = to_micros(at - UPLOADS_KEPT)
+    query = select(BillUpload).where(BillUpload.workspace_id == workspace_id, BillUpload.uploaded_at_us >= oldest)
+    return list(session.scalars(query.order_by(BillUpload.uploaded_at_us.desc(), BillUpload.id)))
+
+
 def upload_of(session: Session, workspace_id: str, upload_id: str, at: datetime) -> BillUpload:
     """Return a file that waits.
 

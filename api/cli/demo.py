@@ -1,7 +1,8 @@
 """`halton-cloud demo`: the main job once, from pairing to a proven total.
 
-Belongs here: the order of steps. Does not belong here: simulated machines (`api.cli.demo_laptops`), what is shown
-(`api.cli.demo_screen`), or any of the jobs themselves: the demo uses the commands and routes everybody uses.
+Belongs here: the order of steps. Does not belong here: simulated machines (`api.cli.demo_laptops`), their providers'
+bills (`api.cli.demo_bills`), the company around them (`api.cli.demo_company`), what is shown (`api.cli.demo_screen`),
+or any of the jobs themselves: the demo uses the commands and routes everybody uses.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from api.audit import OPERATOR
 from api.cli.analysis import analyse_once
 from api.cli.console import home_option, print_answer
 from api.cli.database import changing
+from api.cli.demo_bills import invoice_files, take_invoices
+from api.cli.demo_company import furnish
 from api.cli.demo_laptops import DEVICES, LaptopFailedError, Laptops, Sent
 from api.cli.demo_screen import OWNER, DemoScreen
 from api.cli.demo_server import running_server
@@ -53,7 +56,7 @@ class DemoWorkspace:
 def demo_command(
     *, rows: int | None, days: int, trace: Path | None, port: int, no_serve: bool, home_folder: str | None
 ) -> None:
-    r"""Run the whole way once: server, three paired machines, a realistic history, marts, overview, proof.
+    r"""Run the whole way once: server, three paired machines, a realistic history, marts, overview, proof, bills.
 
     Shows what it does on stderr, prints one JSON object on stdout, and goes on serving until Ctrl-C.
 
@@ -71,12 +74,16 @@ def demo_command(
     # The build's libraries take seconds to load; that happens while the machines upload.
     warming = threading.Thread(target=_load_pipelines, name="warm-up", daemon=True)
     warming.start()
+    history = _history(rows=rows, days=days, trace=trace)
     with running_server(home, port) as url, ThreadPoolExecutor(1) as beside:
         screen.listening(url)
-        sent = _upload(screen, home, workspace, url, rows=rows, days=days, trace=trace)
+        sent = _upload(screen, home, workspace, url, history)
+        furnish(home, workspace.slug, spent_millicents=sent.totals["cost_metered_millicents"], days=days)
         warming.join()
+        billing = beside.submit(_take_bills, home, workspace, history)
         build = screen.waiting("Building and testing the marts", lambda: _refresh(home))
         screen.built(build)
+        screen.billed(*billing.result())
         # In a process of its own while the totals are shown and proven, for it takes as long.
         analysing = beside.submit(analyse_once, home)
         overview = _ask(url, workspace, "overview", range="custom", **{"from": sent.first_day, "to": sent.last_day})
@@ -122,11 +129,23 @@ def _workspace(home: Home) -> DemoWorkspace:
         return DemoWorkspace(workspace.slug, key)
 
 
-def _upload(
-    screen: DemoScreen, home: Home, workspace: DemoWorkspace, url: str, *, rows: int | None, days: int,
-    trace: Path | None,
-) -> Sent:  # fmt: skip
-    laptops = Laptops(url, home.root / "demo-laptops" / workspace.slug, rows=rows, days=days, trace=trace)
+def _history(*, rows: int | None, days: int, trace: Path | None) -> list[str]:
+    """Return the options that machines and providers are simulated with: both must mean the same calls."""
+    from pipelines.lake.clock import SystemClock, iso_utc  # noqa: PLC0415 - after the command has spoken
+
+    options = ["--days", str(days), "--devices", str(DEVICES), "--until", iso_utc(SystemClock().now())]
+    options += ["--rows", str(rows)] if rows is not None else []
+    return [*options, "--trace", str(trace)] if trace is not None else options
+
+
+def _take_bills(home: Home, workspace: DemoWorkspace, history: list[str]) -> tuple[int, int]:
+    """Return how many invoices were taken, and how many lines they have."""
+    files = invoice_files(home.root / "demo-invoices" / workspace.slug, history)
+    return len(files), take_invoices(home, workspace.slug, files)
+
+
+def _upload(screen: DemoScreen, home: Home, workspace: DemoWorkspace, url: str, history: list[str]) -> Sent:
+    laptops = Laptops(url, home.root / "demo-laptops" / workspace.slug, history)
     try:
         with laptops, screen.progress() as bars:
             laptops.follow(bars, approve=lambda code: _approve(home, workspace, code))

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -52,26 +52,21 @@ class Sent:
 class Laptops:
     """The machines of one demo; a context manager that ends those that still run."""
 
-    def __init__(self, url: str, folder: Path, *, rows: int | None, days: int, trace: Path | None) -> None:
+    def __init__(self, url: str, folder: Path, history: Sequence[str]) -> None:
         """Start them.
 
         Args:
             url: the server.
             folder: their homes are made in here.
-            rows: calls of all together, None for the default.
-            days: length of the made-up history.
-            trace: real requests to replay instead.
+            history: options of `halton-meter simulate` that say which calls all of them together make.
         """
         self.sent = Sent()
         self._events: queue.Queue[tuple[int, dict[str, Any] | None]] = queue.Queue()
         self._processes: list[subprocess.Popen[str]] = []
-        wanted = ["--base-url", url, "--days", str(days), "--devices", str(DEVICES)]
-        wanted += ["--rows", str(rows)] if rows is not None else []
-        wanted += ["--trace", str(trace)] if trace is not None else []
         for index in range(DEVICES):
             home = folder / f"laptop-{index + 1}"
-            command = [sys.executable, "-m", "daemon.cli.main", "--home", str(home), "simulate", *wanted]
-            command += ["--device-index", str(index), "--poll-interval-seconds", "0.2", "--json-lines"]
+            command = [sys.executable, "-m", "daemon.cli.main", "--home", str(home), "simulate", "--base-url", url]
+            command += [*history, "--device-index", str(index), "--poll-interval-seconds", "0.2", "--json-lines"]
             process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own module
             self._processes.append(process)
             threading.Thread(target=self._read, args=(index, process), daemon=True).start()

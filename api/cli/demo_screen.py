@@ -5,6 +5,7 @@ Belongs here: bars, tables and wording. Does not belong here: getting the number
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
@@ -20,6 +21,15 @@ _Result = TypeVar("_Result")
 MILLICENTS_PER_USD = 100_000
 OWNER = "demo@halton.example"
 """Who may sign in to the demo's workspace."""
+_PAGES = {
+    "reconciliation": "the log against the bill, and why they differ",
+    "optimization": "what would save money",
+    "executive": "one page for a CFO",
+    "budgets": "where the month ends",
+    "cost-centers": "who pays",
+}
+_UNDER_UV = "UV_RUN_RECURSION_DEPTH"
+_NOTEBOOKS = "python3 -m uv run --no-dev --extra cloud --extra notebooks marimo edit notebooks"
 _COLOURS = {"green": "green", "amber": "yellow", "red": "red"}
 
 
@@ -73,6 +83,11 @@ class DemoScreen:
             soft_wrap=True,
         )
 
+    def billed(self, invoices: int, lines: int) -> None:
+        """Say what providers billed."""
+        if invoices:
+            self._console.print(f"● {invoices} invoices of the providers taken, {lines:,} lines", soft_wrap=True)
+
     def analysed(self, analysis: Mapping[str, Any] | None) -> None:
         """Say what was published beside the marts."""
         if analysis is not None:
@@ -125,16 +140,22 @@ class DemoScreen:
 
     def look_further(self, url: str, slug: str, key: str, seconds: float, *, home: Path, serving: bool) -> None:
         """Say where to look next."""
-        self._console.print(f"\nDone in {seconds:.1f} s. Look further:")
+        out = self._console
+        out.print(f"\nDone in {seconds:.1f} s. Look further:")
         if not serving:
             port = url.rpartition(":")[2]
-            self._console.print(f"  halton-cloud up --home {home} --port {port}", soft_wrap=True)
-        self._console.print(
-            f"  {url}/signin as {OWNER}: the e-mail with its code is a file of {home / 'mail'}", soft_wrap=True
+            out.print(f"  {_cloud()} up --home {home} --port {port}", soft_wrap=True)
+        out.print(
+            f"  {url}/signin as {OWNER}: the e-mail with its code is the newest file of {home / 'mail'}", soft_wrap=True
         )
-        self._console.print(f'  curl -H "Authorization: Bearer {key}" {url}/v1/{slug}/overview', soft_wrap=True)
+        for page, what in _PAGES.items():
+            out.print(f"    {url}/{slug}/{page}  {what}", soft_wrap=True)
+        out.print(f"  HALTON_HOME={home} {_NOTEBOOKS}", soft_wrap=True)
+        report = f"{_cloud()} report make executive --workspace {slug} --out summary.pdf --home {home}"
+        out.print(f"  {report}", soft_wrap=True)
+        out.print(f'  curl -H "Authorization: Bearer {key}" {url}/v1/{slug}/overview', soft_wrap=True)
         end = " Ctrl-C stops the server." if serving else ""
-        self._console.print(f"  {url}/openapi.json lists every route.{end}", soft_wrap=True)
+        out.print(f"  {url}/docs/api explains every route.{end}", soft_wrap=True)
 
     def _headline(self, overview: dict[str, Any]) -> Table:
         totals, headline = overview["totals"], overview["headline"]
@@ -174,6 +195,11 @@ class _Bars:
         if device not in self._tasks:
             self._tasks[device] = self._bars.add_task(name, total=total)
         self._bars.update(self._tasks[device], completed=done)
+
+
+def _cloud() -> str:
+    """Return how people call the command: by `uv run` where they did so now, by its name once it is installed."""
+    return "python3 -m uv run --no-dev --extra cloud halton-cloud" if _UNDER_UV in os.environ else "halton-cloud"
 
 
 def _usd(amount: str) -> str:

@@ -29,10 +29,14 @@ _COMMANDS: Final = {
     "rate": ("api.cli.rate:rate_group", "Set, list and withdraw negotiated prices; price months again."),
     "bills": ("api.cli.bills:bills_group", "Connect providers' billing; read, list and disconnect it."),
     "month": ("api.cli.month:month_group", "Close months, open them again; prove what was said."),
+    "export": ("api.cli.export:export_group", "Export marts as Parquet every day; write FOCUS 1.2."),
+    "mcp": ("api.cli.mcp:mcp_command", "Answer an assistant's questions over the JSON API."),
+    "report": ("api.cli.report:report_group", "Make signed PDFs; list and prove them."),
     "outbox": ("api.cli.outbox:outbox_group", "See what became of e-mails; send a doubtful one again."),
     "audit": ("api.cli.audit:audit_group", "Prove that the audit log was not changed; take it away."),
     "api-key": ("api.cli.api_key:api_key_group", "Make, list, rotate and revoke API keys."),
     "compact": ("api.cli.compact:compact_command", "Merge small landed files; delete what is no longer needed."),
+    "assets": ("api.cli.assets:assets_command", "Make the script that draws charts ahead of the first visitor."),
     "verify": ("api.cli.verify:verify_command", "Recompute everything published from the landed files."),
     "backup": ("api.cli.backup:backup_command", "Copy the whole record to a folder, while everything runs."),
     "restore": ("api.cli.restore:restore_command", "Bring a backup back, or try whether it could be."),
@@ -91,7 +95,8 @@ def main() -> None:
 
 def _reason(error: Exception) -> str:
     lines = str(error).splitlines()
-    first = lines[0][:300] if lines else ""
+    # It may hold a name that a machine gave: a terminal must not take it for a command.
+    first = "".join(one if one.isprintable() else " " for one in lines[0][:300]) if lines else ""
     kind = type(error)
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.strerror}: {error.filename}"

@@ -30,7 +30,7 @@ _TABLES: Final = (
     "workspaces", "retired_slugs", "subscriptions", "memberships", "former_memberships", "directory_members",
     "invitations", "devices", "api_keys", "projects", "cost_centres", "budgets", "rate_overrides", "reattributions",
     "bill_connections", "bill_periods", "optimisation_decisions", "alert_settings", "alert_webhooks", "alerts",
-    "month_closes", "month_close_totals", "restatement_runs", "restatement_entries",
+    "month_closes", "month_close_totals", "restatement_runs", "restatement_entries", "issued_reports",
 )  # fmt: skip
 _AUDIT_COLUMNS: Final = (
     "position", "at_us", "actor_type", "actor_id", "event", "resource_type", "resource_id", "details", "previous_hash",
@@ -139,10 +139,11 @@ def logo_png(connection: Connection, workspace_id: str) -> bytes | None:
 
 
 def report_files(folder: Path) -> list[Path]:
-    """Return the reports in a workspace's folder, in order; none when it has none. Links are not followed."""
+    """Return the finished reports in a workspace's folder, in order; none when it has none. Links are not followed."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    found = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return sorted(path for path in found if not path.name.startswith("."))
 
 
 def _bill_cell(name: str, value: Any) -> Any:

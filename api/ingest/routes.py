@@ -72,6 +72,7 @@ async def upload_batch(request: Request) -> Response:
             judge = partial(prepare, body, sender, request.app.state.clock.now())
             landing = _committer(request).judge_and_submit(judge)
             receipt = await asyncio.wrap_future(landing)
+            request.app.state.measures.batch_landed(receipt)
     except (BusyError, LandingUnavailableError, SQLAlchemyError, MemoryError):
         raise _unavailable() from None
     return json_answer(receipt)

@@ -16,8 +16,9 @@ from api.access.permissions import Permission
 from api.answers import json_answer, message_body
 from api.dashboards.analysed import analysing
 from api.dashboards.filters import Filters
+from api.dashboards.findings import find_finding
 from api.dashboards.models.optimisation import DecisionShown
-from api.dashboards.optimisation import decision_shown, find_finding
+from api.dashboards.optimisation import decision_shown
 from api.dashboards.serving import Call
 from api.db.dependencies import Work
 from api.db.session import reading

@@ -14,6 +14,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request, Response
 from sqlalchemy.orm import Session
 
+# `{slug:path}` takes every name.
+from api import whole_paths as whole_paths  # noqa: PLC0414 - said twice: kept on purpose
 from api.access.callers import Caller, ReadWorkspace, caller_with
 from api.access.permissions import Permission
 from api.answers import json_answer, message_body

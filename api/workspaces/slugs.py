@@ -29,7 +29,7 @@ RESERVED_SLUGS: Final = frozenset({
     "admin", "api", "app", "assets", "audit", "auth", "connect", "daemon", "docs", "health", "help", "invitations",
     "login", "logout", "me", "metrics", "new", "openapi", "pairing", "policies", "pricing", "reconciliation",
     "requests", "scim", "settings", "signin", "signout", "signup", "static", "status", "support", "users", "v1", "v2",
-    "webhooks", "workspaces", "www",
+    "verify", "webhooks", "workspaces", "www",
 })  # fmt: skip
 """First path segments the server keeps for itself, now or later."""
 

@@ -12,6 +12,7 @@ import click
 
 from daemon.cli.cloud import cloud
 from daemon.cli.simulate import simulate
+from daemon.cli.simulate_bills import simulate_bills
 from daemon.cli.state import CliState
 
 _EPILOG = """\b
@@ -39,6 +40,7 @@ def main(context: click.Context, home: Path | None) -> None:
 
 main.add_command(cloud)
 main.add_command(simulate)
+main.add_command(simulate_bills)
 
 if __name__ == "__main__":
     main()

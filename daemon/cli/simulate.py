@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from daemon.credentials import Credentials, MeterHome
     from daemon.wire.record import Record
 
-_DEFAULT_ROWS = 50_000
+DEFAULT_ROWS = 50_000
 _EPILOG = """\b
 Examples:
   halton-meter simulate --base-url http://127.0.0.1:8000 --rows 2000 --days 30
@@ -57,7 +57,8 @@ class Wanted:
     timeout_seconds: float
 
 
-def _instant(_: click.Context, __: click.Parameter, text: str | None) -> datetime | None:
+def instant_option(_: click.Context, __: click.Parameter, text: str | None) -> datetime | None:
+    """Return an option's instant; None when it was not given."""
     from daemon.clock import parse_instant  # noqa: PLC0415 - keeps --help instant
 
     if text is None:
@@ -85,7 +86,7 @@ def _instant(_: click.Context, __: click.Parameter, text: str | None) -> datetim
     help="Replay real sizes and times from a CSV or JSONL trace.",
 )
 @click.option("--keep-trace-times", is_flag=True, help="Do not move the trace's times to end at --until.")
-@click.option("--until", callback=_instant, metavar="ISO", help="Last instant of the history. [default: now]")
+@click.option("--until", callback=instant_option, metavar="ISO", help="Last instant of the history. [default: now]")
 @click.option("--batch-rows", type=click.IntRange(1, 10_000), default=500, show_default=True, help="Rows per upload.")
 @click.option("--gzip", "gzip_bodies", is_flag=True, help="Compress uploads.")
 @click.option("--poll-interval-seconds", type=click.FloatRange(0.05, 60), default=1.0, show_default=True)
@@ -126,7 +127,7 @@ def _records(wanted: Wanted) -> list[Record]:
 
     until = wanted.until or SystemClock().now()
     if wanted.trace is None:
-        rows = wanted.rows or _DEFAULT_ROWS
+        rows = wanted.rows or DEFAULT_ROWS
         return generate(Plan(rows, wanted.days, until, wanted.seed, wanted.device_index, wanted.devices))
     from daemon.simulate.trace import read_trace  # noqa: PLC0415
     from daemon.simulate.trace_history import TracePlan, replay  # noqa: PLC0415

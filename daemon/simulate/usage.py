@@ -3,15 +3,17 @@
 Belongs here: the providers' conventions, forwards (disjoint kinds to reported counts). Does not belong here: undoing
 them, which the warehouse does on its own (`dbt_project`), and prices (`prices`).
 
-Anthropic's `input_tokens` exclude cache reads and writes; everybody else's include them. Gemini's output count leaves
-thinking out; everybody else's includes it.
+Anthropic's `input_tokens` exclude cache reads and writes; everybody else's include them. Gemini's and xAI's output
+counts leave thinking out; everybody else's includes it.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from daemon.simulate.prices import BilledTokens
+
+THINKING_APART: Final = frozenset({"gemini", "xai"})
 
 
 class ReportedTokens(NamedTuple):
@@ -35,5 +37,5 @@ def as_reported(provider: str, tokens: BilledTokens, thinking: int) -> ReportedT
     prompt = tokens.uncached_input
     if provider != "anthropic":
         prompt += tokens.cache_read + tokens.cache_write
-    output = tokens.output - thinking if provider == "gemini" else tokens.output
+    output = tokens.output - thinking if provider in THINKING_APART else tokens.output
     return ReportedTokens(prompt, output, thinking, tokens.cache_read, tokens.cache_write)

@@ -1,10 +1,10 @@
 """The process that keeps the analysis up to date: `python -m pipelines.analysis --home DIR [--once]`.
 
 Belongs here: options, signals, and giving way to everything else on the machine. Does not belong here: when to analyse
-(`pipelines.analysis.loop`), when to read bills (`pipelines.billing.reading_loop`).
+(`pipelines.analysis.loop`), to read bills (`pipelines.billing.reading_loop`) and to export (`pipelines.exports.loop`).
 
 A process of its own, because dbt runs one invocation at a time per process and the refresh must never wait for it, nor
-for a provider that answers slowly: bills are read in a thread beside the analysis.
+for a provider that answers slowly: bills are read, and scheduled exports written, in threads beside the analysis.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pipelines.analysis.build import opened_build
 from pipelines.analysis.loop import POLL_SECONDS, keep_analysed
 from pipelines.analysis.run import AnalysisFailed, analyse
 from pipelines.billing.reading_loop import keep_bills_read
+from pipelines.exports.loop import keep_exported
 from pipelines.lake.clock import SystemClock
 from pipelines.lake.database import open_database
 from pipelines.lake.paths import Home
@@ -106,6 +107,7 @@ def _loop(home: Home) -> int:
     loops = [
         threading.Thread(target=keep_analysed, args=given, name="analysis"),
         threading.Thread(target=keep_bills_read, args=given, name="bills"),
+        threading.Thread(target=keep_exported, args=given, name="exports"),
     ]
     for loop in loops:
         loop.start()

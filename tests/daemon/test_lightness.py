@@ -68,6 +68,7 @@ def _processor_seconds(*arguments: str) -> float:
         (["cloud", "whoami"], ["--json", "Example:"]),
         (["cloud", "disconnect"], ["--json", "Example:"]),
         (["simulate"], ["--trace", "--until", "--batch-rows", "--json-lines", "Examples:"]),
+        (["simulate-bills"], ["--trace", "--until", "--out", "Example:"]),
     ],
 )
 def test_help_names_options_and_examples(command: list[str], expected: list[str]) -> None:
@@ -81,7 +82,13 @@ def test_help_names_options_and_examples(command: list[str], expected: list[str]
 
 def test_every_command_and_variable_is_documented() -> None:
     readme = (ROOT / "daemon" / "README.md").read_text()
-    for word in ("cloud connect", "cloud whoami", "cloud disconnect", "halton-meter simulate"):
+    for word in (
+        "cloud connect",
+        "cloud whoami",
+        "cloud disconnect",
+        "halton-meter simulate",
+        "halton-meter simulate-bills",
+    ):
         assert f"`{word}`" in readme or f"`halton-meter {word}`" in readme or f"`{word}" in readme
     for variable in ("HALTON_METER_HOME", "HALTON_METER_CLOUD_URL"):
         assert variable in readme

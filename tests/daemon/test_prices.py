@@ -87,4 +87,5 @@ def test_the_same_usage_is_reported_by_each_convention() -> None:
     tokens = BilledTokens(uncached_input=100, cache_read=4_000, cache_write=500, output=90)
     assert as_reported("anthropic", tokens, 30) == ReportedTokens(100, 90, 30, 4_000, 500)
     assert as_reported("openai", tokens, 30) == ReportedTokens(4_600, 90, 30, 4_000, 500)
-    assert as_reported("gemini", tokens, 30) == ReportedTokens(4_600, 60, 30, 4_000, 500)
+    for thinking_apart in ("gemini", "xai"):
+        assert as_reported(thinking_apart, tokens, 30) == ReportedTokens(4_600, 60, 30, 4_000, 500)

@@ -143,7 +143,7 @@ def test_the_laptops_rows_together_are_the_trace(trace: list[TraceCall]) -> None
     rows = [row for index in range(3) for row in replay(trace, TracePlan(UNTIL, device_index=index, devices=3))]
     assert len(rows) == len({row.id for row in rows}) == len(trace)
     assert sum(prompt(row) for row in rows) == sum(entry.input_tokens for entry in trace)
-    output = sum(r.output_tokens + (r.thinking_tokens if r.provider == "gemini" else 0) for r in rows)
+    output = sum(r.output_tokens + (r.thinking_tokens if r.provider in ("gemini", "xai") else 0) for r in rows)
     assert output == sum(entry.output_tokens for entry in trace)
     assert len({row.source_machine for row in rows}) == 3
 

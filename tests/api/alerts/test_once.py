@@ -17,13 +17,15 @@ from sqlalchemy import select
 
 from api.alerts.crossings import budget_crossings, fresh_anomalies, worth_telling
 from api.alerts.history import Told
-from api.alerts.messages import AlertsAnswer
+from api.alerts.messages import AlertsAnswer, WhoShown
 from api.dashboards.measures import Money
 from api.db.models import Alert, AlertDelivery, AuditRecord, OutboxMessage
 from api.db.session import reading
 from pipelines.lake.database import open_database
 from tests.api.alerts.conftest import Desk, budget, reached
 from tests.conftest import on_sqlite
+
+NOBODY = WhoShown(mail_to="nobody", addresses=0, tells_anomalies=True, has_webhook=False)
 
 
 def test_of_32_threads_that_see_a_crossing_one_tells_it(desk: Desk) -> None:
@@ -121,7 +123,7 @@ def test_a_saving_that_regressed_is_told_once_however_far_it_goes(desk: Desk) ->
     first = told[desk.regression().decision_id]
     assert (first["type"], first["data"]["after_per_1000_usd"]) == ("saving.regressed", "9.00000")
     assert first["data"]["before_per_1000_usd"] == "4.50000"
-    shown = AlertsAnswer.of([Told(row, None) for row in desk.rows(Alert)]).alerts
+    shown = AlertsAnswer.of([Told(row, None) for row in desk.rows(Alert)], NOBODY).alerts
     assert {(one.kind, one.decision_id, one.check_id, one.spent_usd, one.limit_usd) for one in shown} == {
         ("regression", desk.regression(n).decision_id, "model_swap", "9.00000", "4.50000") for n in range(2)
     }

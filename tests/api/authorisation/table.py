@@ -60,7 +60,10 @@ TABLE: Final[Mapping[str, Rule]] = {
     "GET /": Rule(PUBLIC),
     "GET /openapi.json": Rule(PUBLIC),
     "GET /health": Rule(PUBLIC),
+    "GET /metrics": Rule(PUBLIC),  # for callers on the machine, or with a token of its own
+    "GET /docs/api": Rule(PUBLIC),
     "GET /assets/{digest}/{name}": Rule(PUBLIC),
+    "GET /assets/{digest}/charts.js": Rule(PUBLIC),
     "GET /signin": Rule(PUBLIC),
     "POST /signin": Rule(PUBLIC),
     "GET /signin/code": Rule(PUBLIC),
@@ -74,6 +77,11 @@ TABLE: Final[Mapping[str, Rule]] = {
     "POST /webhooks/billing/{provider}": Rule(PUBLIC),  # proves itself by its signature
     "POST /v1/pairing/start": Rule(PUBLIC),
     "POST /v1/pairing/poll": Rule(PUBLIC),
+    "GET /verify": Rule(PUBLIC),
+    "POST /verify": Rule(PUBLIC),
+    "GET /verify/certificate.pem": Rule(PUBLIC),
+    "GET /v1/verify/{digest}": Rule(PUBLIC),
+    "GET /docs/concepts/pricing": Rule(PUBLIC),
     # Whoever is signed in
     "POST /signup": Rule(SIGNED_IN),
     "GET /me": Rule(SIGNED_IN),
@@ -118,6 +126,7 @@ TABLE: Final[Mapping[str, Rule]] = {
     "GET /v1/{workspace}/bills/periods/{period_id}": Rule(READERS),
     "PUT /v1/{workspace}/bills/statement": Rule(ADMINS, stops=True, body=_STATEMENT),
     "POST /v1/{workspace}/bills/periods/{period_id}/withdraw": Rule(ADMINS, stops=True, body={"reason": "test"}),
+    "GET /v1/{workspace}/bills/uploads": Rule(ADMINS, stops=True),
     "POST /v1/{workspace}/bills/uploads": Rule(ADMINS, stops=True, body={"date": "amount"}),
     "POST /v1/{workspace}/bills/uploads/{upload_id}/preview": Rule(ADMINS, stops=True, body=_TAKE),
     "POST /v1/{workspace}/bills/uploads/{upload_id}/confirm": Rule(ADMINS, stops=True, body=_TAKE),
@@ -138,6 +147,8 @@ TABLE: Final[Mapping[str, Rule]] = {
     "GET /v1/{workspace}/anomalies": Rule(READERS),
     "GET /v1/{workspace}/executive": Rule(READERS),
     "GET /v1/{workspace}/chargeback": Rule(READERS),
+    "GET /v1/{workspace}/focus": Rule(READERS),
+    "GET /v1/{workspace}/focus.csv": Rule(READERS),
     "GET /v1/{workspace}/alerts": Rule(READERS),
     "GET /v1/{workspace}/clusters": Rule(READERS),
     "GET /v1/{workspace}/clusters/{cluster_id}": Rule(READERS),
@@ -152,9 +163,54 @@ TABLE: Final[Mapping[str, Rule]] = {
     "GET /v1/{workspace}/project-settings": Rule(READERS),
     "GET /v1/{workspace}/reattributions": Rule(READERS),
     "GET /{workspace}/overview": Rule(READERS),
+    "GET /{workspace}/requests": Rule(READERS),
+    "GET /{workspace}/reconciliation": Rule(READERS),
+    "GET /{workspace}/reconciliation/{month}": Rule(READERS),
+    "POST /{workspace}/reconciliation/{month}/close": Rule(ADMINS, stops=True),
+    "POST /{workspace}/reconciliation/{month}/reopen": Rule(ADMINS, stops=True, body={"reason": "test"}),
+    "GET /{workspace}/reconciliation/days/{day}": Rule(READERS),
+    "GET /{workspace}/reconciliation/coverage": Rule(READERS),
+    "GET /{workspace}/reconciliation/bills": Rule(READERS),
+    "POST /{workspace}/reconciliation/bills/statement": Rule(
+        ADMINS, stops=True, body={"provider": "openai", "month": "2026-01", "usage": "12.5"}
+    ),
+    "POST /{workspace}/reconciliation/bills/uploads": Rule(ADMINS, stops=True),
+    "GET /{workspace}/reconciliation/bills/uploads/{upload_id}": Rule(ADMINS, stops=True),
+    "POST /{workspace}/reconciliation/bills/uploads/{upload_id}": Rule(ADMINS, stops=True, body={"action": "drop"}),
+    "GET /{workspace}/reconciliation/bills/periods/{period_id}": Rule(READERS),
+    "POST /{workspace}/reconciliation/bills/periods/{period_id}/withdraw": Rule(
+        ADMINS, stops=True, body={"reason": "test"}
+    ),
+    "POST /{workspace}/reconciliation/bills/connections": Rule(
+        ADMINS, stops=True, body={**_CONNECTION, "kind": "xai_usage", "team": "t"}
+    ),
+    "GET /{workspace}/reconciliation/bills/connections/{connection_id}": Rule(READERS),
+    "POST /{workspace}/reconciliation/bills/connections/{connection_id}/rotate": Rule(
+        ADMINS, stops=True, body={"key": "k" * 20}
+    ),
+    "POST /{workspace}/reconciliation/bills/connections/{connection_id}/test": Rule(ADMINS, stops=True),
+    "POST /{workspace}/reconciliation/bills/connections/{connection_id}/end": Rule(ADMINS, body={"confirmed": "yes"}),
+    "GET /{workspace}/clusters": Rule(READERS),
+    "GET /{workspace}/clusters/{cluster_id}": Rule(READERS),
+    "GET /{workspace}/rates": Rule(READERS),
+    "GET /{workspace}/rates/what-if": Rule(READERS),
+    "GET /{workspace}/charts/{name}.json": Rule(READERS),
+    "GET /{workspace}/charts/{name}.svg": Rule(READERS),
+    "GET /{workspace}/tables/{name}.csv": Rule(READERS),
     "GET /{workspace}/projects": Rule(READERS),
     "GET /{workspace}/projects/{slug:path}": Rule(READERS),
     "GET /{workspace}/cost-centers": Rule(READERS),
+    "GET /{workspace}/executive": Rule(READERS),
+    "GET /{workspace}/budgets": Rule(READERS),
+    "GET /{workspace}/anomalies": Rule(READERS),
+    "GET /{workspace}/alerts": Rule(READERS),
+    "GET /{workspace}/optimization": Rule(READERS),
+    "GET /{workspace}/optimization/catalog": Rule(READERS),
+    "GET /{workspace}/optimization/savings": Rule(READERS),
+    "POST /{workspace}/optimization/decisions": Rule(
+        ADMINS, stops=True, body={"kind": "suppress", "check_id": "model_swap", "project": "{slug}"}
+    ),
+    "POST /{workspace}/optimization/decisions/{decision_id}/withdraw": Rule(ADMINS, stops=True),
     "GET /{workspace}/logo/{digest}.png": Rule(READERS),
     # Audit log
     "GET /v1/{workspace}/audit": Rule(READERS),
@@ -265,6 +321,19 @@ TABLE: Final[Mapping[str, Rule]] = {
         ADMINS, stops=True, body={"of": "project:{slug}", "monthly_usd": "5", "alert_percents": ""}
     ),
     "POST /{workspace}/settings/budgets/remove": Rule(ADMINS, stops=True, body={"of": "cost_centre:{cost_centre}"}),
+    "GET /{workspace}/settings/alerts": Rule(ADMINS, stops=True),
+    "POST /{workspace}/settings/alerts": Rule(ADMINS, stops=True, body={"mail_to": "nobody"}),
+    "POST /{workspace}/settings/alerts/webhook": Rule(ADMINS, stops=True, body={"url": "https://hooks.ours.example/x"}),
+    "POST /{workspace}/settings/alerts/webhook/remove": Rule(ADMINS, stops=True),
+    # Reports
+    "GET /{workspace}/reports": Rule(READERS),
+    "POST /{workspace}/reports": Rule(MEMBERS),
+    "GET /{workspace}/reports/{report_id}/file": Rule(READERS),
+    "GET /v1/{workspace}/reports": Rule(READERS),
+    "POST /v1/{workspace}/reports": Rule(MEMBERS, body={"kind": "executive"}),
+    "GET /v1/{workspace}/reports/{report_id}": Rule(READERS),
+    "GET /v1/{workspace}/reports/{report_id}/figures": Rule(READERS),
+    "GET /v1/{workspace}/reports/{report_id}/file": Rule(READERS),
     # Settings, deletion, exports
     "GET /v1/{workspace}/settings": Rule(MEMBERS),
     "PATCH /v1/{workspace}/settings": Rule(OWNERS, stops=True),
@@ -285,6 +354,7 @@ TABLE: Final[Mapping[str, Rule]] = {
     "POST /{workspace}/settings/deletion/undo": Rule(OWNERS),
     "POST /{workspace}/settings/deletion/export": Rule(OWNERS),
     "GET /{workspace}/settings/deletion/exports/{export_id}": Rule(OWNERS),
+    "GET /v1/{workspace}/scheduled-export": Rule(MEMBERS),
     "GET /v1/{workspace}/exports": Rule(OWNERS),
     "POST /v1/{workspace}/exports": Rule(OWNERS),
     "GET /v1/{workspace}/exports/{export_id}": Rule(OWNERS),

@@ -138,7 +138,14 @@ def test_ones_own_thing_is_found(matrix: Matrix, route: str):
     answer = matrix.call(route, rule, Who.OWNER if Who.OWNER in rule.who else Who.SCIM_KEY, names)
     matrix.cast.restore()
     unmade = route.endswith(
-        ("/traces/{request_id}", "/file", "/exports/{export_id}", "/budgets/remove", "/clusters/{cluster_id}")
+        (
+            "/traces/{request_id}",
+            "/file",
+            "/figures",
+            "/exports/{export_id}",
+            "/budgets/remove",
+            "/clusters/{cluster_id}",
+        )
     )
     assert answer.status_code < 400 or unmade, (answer.status_code, answer.text)
 
