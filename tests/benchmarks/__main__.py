@@ -43,6 +43,7 @@ SUMMARIES: dict[str, str] = {
     "freshness": "from acknowledgement to the dashboards",
     "queries": "dashboard queries on the marts",
     "overview_http": "the overview over HTTP",
+    "metrics_cost": "what counting calls for /metrics costs, over HTTP",
 }
 BENCHMARKS: dict[str, Benchmark] = {name: _lazily(name) for name in SUMMARIES}
 

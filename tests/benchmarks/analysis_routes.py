@@ -1,9 +1,9 @@
-"""Asking, in process, every route that shows an analysis or reprices: how long the server needs for each.
+"""Asking, in process, every route and every page of figures: how long the server needs for each.
 
 Belongs here: the routes and their calls, nothing of the network. Does not belong here: judging (`analysis`).
 
 Every answer is made anew: what the server keeps of earlier answers is thrown away between two calls. What it keeps of
-builds (roll-ups in memory) stays, as in service.
+builds (roll-ups in memory) stays, as in service. Charts are left out: a page is there before them.
 """
 
 from __future__ import annotations
@@ -22,10 +22,15 @@ from pipelines.lake.paths import Home
 from tests.benchmarks.dataset import DAYS
 
 _CONTENT: Final = 200
-_VIEWS: Final = (
-    "reconciliation", "coverage", "clusters", "optimization", "optimization/catalog", "optimization/savings",
-    "executive", "budgets", "anomalies", "forecast", "chargeback", "rates", "rates?history=1",
+PAGE: Final = "page "
+"""How names of pages begin; all others are of JSON."""
+_BOTH: Final = (
+    "overview", "projects", "requests", "cost-centers", "reconciliation", "clusters", "optimization",
+    "optimization/catalog", "optimization/savings", "executive", "budgets", "anomalies", "alerts", "rates", "reports",
+    "audit",
 )  # fmt: skip
+_VIEWS: Final = ("coverage", "forecast", "chargeback", "devices", "filters", "focus", "rates?history=1")
+_PAGES: Final = ("reconciliation/coverage", "reconciliation/bills", "rates/what-if", "settings/devices")
 _WHAT_IF: Final = {"provider": "anthropic", "model": "claude-haiku-4-5"}
 
 
@@ -68,17 +73,33 @@ def _asked(client: TestClient, root: str) -> dict[str, Callable[[], Any]]:
     def repricing(query: str) -> Callable[[], Any]:
         return lambda: client.post(f"{root}rates/what-if?{query}", json=_WHAT_IF)
 
+    def showing(path: str) -> Callable[[], Any]:
+        return lambda: client.get(f"{root.removeprefix('/v1')}{path}")
+
     whole = _whole_history()
-    paths = list(_VIEWS) + [f"{view}?{whole}" for view in ("reconciliation", "coverage", "clusters", "executive")]
-    clusters: list[dict[str, Any]] = client.get(f"{root}clusters").json()["clusters"]
-    paths += [f"clusters/{one['cluster_id']}" for one in clusters[:1]]
     yesterday = SystemClock().now().date() - timedelta(days=1)
-    paths += [f"reconciliation/{yesterday:%Y-%m}", f"reconciliation/days/{yesterday}"]
+    clusters: list[dict[str, Any]] = client.get(f"{root}clusters").json()["clusters"]
+    both = [*_BOTH, f"projects/{_first(client, root, 'projects')['project']}"]
+    both.append(f"traces/{_first(client, root, 'requests')['request_id']}")
+    both += [f"clusters/{one['cluster_id']}" for one in clusters[:1]]
+    both += [f"reconciliation/{yesterday:%Y-%m}", f"reconciliation/days/{yesterday}"]
+    both += [
+        f"{view}?{whole}" for view in ("overview", "projects", "requests", "reconciliation", "clusters", "executive")
+    ]
+    paths = [*both, *_VIEWS, f"coverage?{whole}"]
     paths.append(f"rates/restatements?month={yesterday:%Y-%m}&known_at={yesterday}T00:00:00Z")
-    return {path: getting(path) for path in paths} | {
+    pages = [*both, *_PAGES, f"rates/what-if?at_model={_WHAT_IF['provider']}/{_WHAT_IF['model']}"]
+    return {
+        **{path: getting(path) for path in paths},
         "rates/what-if, 30 days": repricing("range=last_30d"),
         f"rates/what-if, {DAYS} days": repricing(whole),
+        **{f"{PAGE}{path}": showing(path) for path in pages},
     }
+
+
+def _first(client: TestClient, root: str, view: str) -> dict[str, Any]:
+    """Return the first of what a view lists."""
+    return client.get(f"{root}{view}").json()[view][0]
 
 
 def _whole_history() -> str:

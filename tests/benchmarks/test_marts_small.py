@@ -17,7 +17,7 @@ from pipelines.lake.database import open_database
 from pipelines.lake.paths import Home
 from pipelines.refresh import refresh
 from pipelines.run_history import run_history
-from tests.benchmarks import analysis, freshness, homes, increments, overview_http, queries, rebuild
+from tests.benchmarks import analysis, freshness, homes, increments, metrics_cost, overview_http, queries, rebuild
 from tests.benchmarks.context import Context
 from tests.benchmarks.dataset import land_more, make_dataset
 from tests.benchmarks.measure import Comparison
@@ -72,8 +72,8 @@ def test_the_overview_is_asked_over_http(run: Callable[[ModuleType], list[Compar
 @pytest.mark.long
 @pytest.mark.parametrize(
     "benchmark",
-    [rebuild, increments, analysis, freshness],
-    ids=["rebuild", "increments", "analysis", "freshness"],
+    [rebuild, increments, analysis, freshness, metrics_cost],
+    ids=["rebuild", "increments", "analysis", "freshness", "metrics_cost"],
 )
 def test_builds_are_measured(
     run: Callable[[ModuleType], list[Comparison]], monkeypatch: pytest.MonkeyPatch, benchmark: ModuleType

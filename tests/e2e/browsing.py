@@ -30,10 +30,15 @@ VARIANTS: Final[tuple[tuple[str, Literal["light", "dark"], ViewportSize], ...]] 
     ("dark", "dark", DESKTOP),
     ("phone", "light", PHONE),
 )
-AXE_OPTIONS: Final = {
+AXE_OPTIONS: Final[dict[str, Any]] = {
     "resultTypes": ["violations"],
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
 }
+_QUICK: Final[dict[str, dict[str, Any]]] = {
+    "dark": {"resultTypes": ["violations"], "runOnly": {"type": "rule", "values": ["color-contrast"]}},
+    "phone": {**AXE_OPTIONS, "rules": {"color-contrast": {"enabled": False}}},
+}
+_STATES: Final = "[...document.querySelectorAll('figure[data-chart]')].map(one => one.dataset.state || 'waiting')"
 _MAIL_SECONDS: Final = 30.0
 
 
@@ -60,6 +65,17 @@ def screenshot_folder(own: Path) -> Path:
     return folder
 
 
+def drawn(page: Page) -> list[str]:
+    """Wait for a page's charts and return how they ended."""
+    states = list[str]()
+    for _ in range(300):
+        states = page.evaluate(_STATES)
+        if "waiting" not in states:
+            break
+        page.wait_for_timeout(50)
+    return states
+
+
 @dataclass
 class Looker:
     """Looks at pages as people do who see well, see badly, or hold a phone.
@@ -68,11 +84,13 @@ class Looker:
         folder: where pictures go.
         faults: what axe found, one line each.
         seen: names of the pages looked at.
+        is_quick: in the dark axe judges colours alone, and on a phone all else: nothing else differs from the light.
     """
 
     folder: Path
     faults: list[str] = field(default_factory=list[str])
     seen: list[str] = field(default_factory=list[str])
+    is_quick: bool = False
 
     def look(self, page: Page, name: str) -> None:
         """Judge the page in light, dark and on a phone, and keep a picture of each."""
@@ -81,13 +99,13 @@ class Looker:
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             page.set_viewport_size(size)
             where = f"{name} ({variant})"
-            self._judge(page, where)
+            self._judge(page, where, _QUICK.get(variant, AXE_OPTIONS) if self.is_quick else AXE_OPTIONS)
             page.screenshot(path=self.folder / f"{name}-{variant}.png", full_page=True)
         page.emulate_media(color_scheme="light")
         page.set_viewport_size(DESKTOP)
 
-    def _judge(self, page: Page, where: str) -> None:
-        for violation in Axe().run(page, options=AXE_OPTIONS).response["violations"]:
+    def _judge(self, page: Page, where: str, options: dict[str, Any]) -> None:
+        for violation in Axe().run(page, options=options).response["violations"]:
             places = "; ".join(str(node["target"]) for node in violation["nodes"][:3])
             self.faults.append(f"{where}: {violation['id']}: {violation['help']}: {places}")
         wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
