@@ -8,6 +8,7 @@ Logs go to stderr. Readiness is announced once `GET /health` is answered on the 
 
 from __future__ import annotations
 
+import errno
 import http.client
 import logging
 import logging.config
@@ -92,8 +93,11 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-    except BaseException:
+    except BaseException as fault:
         listener.close()
+        if isinstance(fault, OSError) and fault.errno == errno.EADDRINUSE:
+            choose = "choose another with --port N, or --port 0 for a free one"
+            raise OSError(f"Port {port} of {host} is in use by another program; {choose}.") from fault
         raise
     listener.set_inheritable(True)
     return listener

@@ -93,7 +93,7 @@ def _(mart_spend_monthly, marts):
         group by spend_kind
         order by requests desc
         """,
-        engine=marts,
+        engine=marts
     )
     return
 
@@ -143,7 +143,7 @@ def _(mart_spend_daily, marts):
         order by days.local_day, providers.provider
         """,
         output=False,
-        engine=marts,
+        engine=marts
     )
     return (by_day,)
 
@@ -214,7 +214,7 @@ def _(dim_projects, mart_spend_daily, marts):
         group by all
         order by cost_usd desc nulls last
         """,
-        engine=marts,
+        engine=marts
     )
     return (projects,)
 
@@ -269,7 +269,7 @@ def _(dim_devices, fct_requests, marts):
         order by cost_logged_millicents desc nulls last
         limit 10
         """,
-        engine=marts,
+        engine=marts
     )
     return
 

@@ -84,7 +84,7 @@ def _(analysis, mart_reconciliation_monthly):
         from mart_reconciliation_monthly
         order by utc_month desc, provider
         """,
-        engine=analysis,
+        engine=analysis
     )
     return (months,)
 
@@ -157,7 +157,7 @@ def _(analysis, mart_variance_parts):
         having sum(amount_picousd) <> 0
         order by utc_month desc, abs(sum(amount_picousd)) desc
         """,
-        engine=analysis,
+        engine=analysis
     )
     return
 
@@ -203,7 +203,7 @@ def _(analysis, mart_reconciliation_daily, month):
         order by utc_day
         """,
         output=False,
-        engine=analysis,
+        engine=analysis
     )
     return (days,)
 
@@ -258,7 +258,7 @@ def _(analysis, mart_divergent_requests):
         order by weight_picousd desc, request_id
         limit 50
         """,
-        engine=analysis,
+        engine=analysis
     )
     return
 
@@ -293,7 +293,7 @@ def _(analysis, mart_coverage_daily):
         where key_ref = '(all)'
         order by percent, utc_day desc, provider, unit
         """,
-        engine=analysis,
+        engine=analysis
     )
     return (coverage,)
 

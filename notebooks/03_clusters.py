@@ -79,7 +79,7 @@ def _(analysis, mart_clusters):
         group by kind
         order by saving_usd desc
         """,
-        engine=analysis,
+        engine=analysis
     )
     return (kinds,)
 
@@ -131,7 +131,7 @@ def _(analysis, mart_clusters):
         order by estimated_saving_picousd desc, cluster_id
         limit 25
         """,
-        engine=analysis,
+        engine=analysis
     )
     return (clusters,)
 
@@ -185,7 +185,7 @@ def _(analysis, cluster, dim_devices, fct_requests, mart_clusters):
             and requests.withheld_reason is null
         order by requests.requested_at
         """,
-        engine=analysis,
+        engine=analysis
     )
     return (requests,)
 
@@ -239,7 +239,7 @@ def _(analysis, mart_clusters):
         order by largest_saving_usd desc
         """,
         output=False,
-        engine=analysis,
+        engine=analysis
     )
     return (wandering,)
 

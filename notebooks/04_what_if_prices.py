@@ -72,7 +72,7 @@ def _(dim_models, marts, rate_book):
             and (provider, model_ref) in (select (provider, model_ref) from dim_models where model_ref is not null)
         order by provider, model_ref, service_tier, context_over_tokens
         """,
-        engine=marts,
+        engine=marts
     )
     return
 
@@ -229,7 +229,7 @@ def _(
         order by cost_priced_usd desc, provider, model
         """,
         output=False,
-        engine=marts,
+        engine=marts
     )
     repriced.with_columns(cs.decimal().round(6))  # exact in `repriced`, rounded for reading
     return (repriced,)

@@ -59,9 +59,16 @@ class Caller:
             Refused: 403 `not_allowed`; 409 `workspace_read_only`.
         """
         if permission not in self.permissions:
-            raise Refused(403, "not_allowed", "Your role in this workspace does not allow this.")
+            raise Refused(403, "not_allowed", self._why_not())
         if permission not in KEPT_WHEN_READ_ONLY:
             self.require_writable()
+
+    def _why_not(self) -> str:
+        if self.api_key_id is None:
+            return "Your role in this workspace does not allow this."
+        if Permission.MANAGE_DIRECTORY in self.permissions:
+            return "This key is for a directory (SCIM) alone; this takes a signed-in member, or an API key that reads."
+        return "API keys only read dashboards, the audit log, devices and bills; this takes a signed-in member."
 
     def require_writable(self) -> None:
         """Refuse in a read-only workspace what its permission alone would still allow.

@@ -9,17 +9,21 @@ import logging.config
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from api.db.migrate import upgrade
+from api.db.models import Workspace
 from api.db.session import reading, transaction
-from api.errors import conflict, not_found
+from api.errors import Refused, conflict, not_found
 from api.logs import log_settings
 from pipelines.lake.clock import SystemClock
 from pipelines.lake.database import open_database
 from pipelines.lake.paths import Home
+
+_NAMED_MAX: Final = 10
 
 
 @contextmanager
@@ -43,8 +47,23 @@ def opened(home: Home, *, create: bool = False) -> Generator[Engine]:
     try:
         upgrade(engine)
         yield engine
+    except Refused as refusal:
+        if refusal.code == "workspace_not_found":
+            raise not_found(refusal.code, _those_there_are(engine)) from refusal
+        raise
     finally:
         engine.dispose()
+
+
+def _those_there_are(engine: Engine) -> str:
+    """Return what to say of a slug that is none; the operator may know which there are, a caller may not."""
+    query = select(Workspace.slug).where(Workspace.deletion_requested_at_us.is_(None)).order_by(Workspace.slug)
+    with reading(engine) as session:
+        slugs = session.scalars(query.limit(_NAMED_MAX + 1)).all()
+    if not slugs:
+        return "No such workspace; there is none yet: `halton-cloud workspace create` begins one."
+    more = ", … (`halton-cloud workspace list` lists all)" if len(slugs) > _NAMED_MAX else ""
+    return f"No such workspace; there are: {', '.join(slugs[:_NAMED_MAX])}{more}."
 
 
 @contextmanager

@@ -32,6 +32,7 @@ from pipelines.exports.settings import (
     check_credential,
     check_settings,
     export_vault,
+    read_settings,
     read_state,
     remove_settings,
     save_settings,
@@ -81,7 +82,8 @@ def configure(
     AWS_REGION …; GOOGLE_SERVICE_ACCOUNT). The file holds {"access_key_id", "secret_access_key"} for S3, and
     {"service_account_key"} for GCS; it is sealed with a key of the home.
 
-    Everything of the workspace lies in a folder named by its id below the place. `export run` tries it at once.
+    Everything of the workspace lies in a folder named by its id below the place. `export run` tries it at once. A
+    workspace has one export: configuring another replaces it, and says so on stderr.
 
     Prints {"workspace_id", "url", "endpoint", "region", "kept", "keys"}.
 
@@ -107,6 +109,7 @@ def configure(
             configured_at=iso_utc(now),
         )
         check_settings(settings)
+        before = read_settings(home, workspace_id)
         if keys_file is not None:
             if settings.scheme == "file":
                 raise ExportError("a folder has no keys")
@@ -126,6 +129,7 @@ def configure(
             at=now,
         )
         save_settings(home, settings)
+    _tell_replaced(before, settings)
     print_answer(_shown(home, settings))
 
 
@@ -233,10 +237,25 @@ def focus_command(home_folder: str | None, workspace_slug: str, out: str, month:
         workspace_id = find_workspace(session, workspace_slug).id
     with waiting("Writing FOCUS"):
         told = write_focus(home, workspace_id, out, month.date() if month else None, safe_text)
+    if told.rows == 0:
+        of = f"in {month:%Y-%m}" if month else "yet"
+        click.echo(
+            f"No rows: {workspace_slug} has no spend and no credits {of}; the file has the heading alone.", err=True
+        )
     if out == "-":
         click.echo(told.summary(), err=True)
     else:
         print_answer(told.as_dict())
+
+
+def _tell_replaced(before: ScheduledExport | None, now: ScheduledExport) -> None:
+    """Say what configuring it again put aside: a place that was mistyped would be missed tomorrow at the earliest."""
+    if before is None:
+        return
+    if before.url != now.url:
+        click.echo(f"Replaces the export to {before.url}; what was exported there stays.", err=True)
+    if before.sealed_credential is not None and now.sealed_credential is None:
+        click.echo("The keys that were sealed before are forgotten; --keys-file gives new ones.", err=True)
 
 
 def _keys(keys_file: str) -> str:

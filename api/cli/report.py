@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -75,9 +76,17 @@ def report_group() -> None:
 @click.option("--rate-source", metavar="WHO", help="Who published the rate.")
 @click.option("--rate-date", type=_DAY, metavar="DATE", help="The day it was published for.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Copy the PDF here.")
+@click.option(
+    "--server-url",
+    metavar="URL",
+    envvar=PUBLIC_URL_VARIABLE,
+    default="http://localhost:8080",
+    show_default=True,
+    help=f"Where its readers reach this server, for the links in it (or ${PUBLIC_URL_VARIABLE}).",
+)
 @workspace_option
 @home_option
-def make(home_folder: str | None, workspace_slug: str, out: Path | None, **given: Any) -> None:
+def make(home_folder: str | None, workspace_slug: str, out: Path | None, server_url: str, **given: Any) -> None:
     r"""Make a report now, from the newest figures.
 
     A project's report and a client's statement name their rates as the projects' settings have them (`halton-cloud
@@ -94,8 +103,10 @@ def make(home_folder: str | None, workspace_slug: str, out: Path | None, **given
         --rate-source ECB --rate-date 2026-06-30 --workspace acme-co
     """
     _check_given(given, workspace_slug)
+    # First of all: a report is issued for good, and numbered.
+    server = _checked_server(server_url)
+    _check_out(out)
     home, clock = Home.locate(home_folder), SystemClock()
-    server = os.environ.get(PUBLIC_URL_VARIABLE, "").rstrip("/")
     with opened(home) as engine:
         with transaction(engine) as session:
             workspace_id = find_workspace(session, workspace_slug).id
@@ -107,7 +118,7 @@ def make(home_folder: str | None, workspace_slug: str, out: Path | None, **given
         raise conflict("report_failed", report.failure or "The report could not be made.")
     path = report_file(home, workspace_id, report_id)
     if out is not None:
-        shutil.copyfile(path, out)
+        _copy(path, out, report.number)
     shown = msgspec.to_builtins(ReportShown.of(report, workspace_slug))
     print_answer({"report": shown, "file": str(out or path)})
 
@@ -194,6 +205,37 @@ def _check_given(given: dict[str, Any], workspace_slug: str) -> None:
         raise invalid("A period of your own needs both --from and --to.")
     if any("=" not in pair for pair in given["hours"]):
         raise invalid("Hours are given by project: --hours SLUG=HOURS, such as --hours web=12.5.")
+
+
+def _checked_server(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise invalid("--server-url is an address such as https://meter.example.org.")
+    return url.rstrip("/")
+
+
+def _check_out(out: Path | None) -> None:
+    """Refuse a place that no file can be written to.
+
+    Raises:
+        Refused: 422.
+    """
+    if out is None:
+        return
+    if not out.parent.is_dir():
+        raise invalid(f"--out: there is no folder {out.parent.absolute()}; no report was made.")
+    if not os.access(out if out.exists() else out.parent, os.W_OK):
+        raise invalid(f"--out: {out.absolute()} cannot be written; no report was made.")
+
+
+def _copy(path: Path, out: Path, number: int) -> None:
+    try:
+        shutil.copyfile(path, out)
+    except OSError as fault:
+        issued = f"Report {number} was issued, but not copied to {out} ({fault.strerror})"
+        raise conflict(
+            "report_not_copied", f"{issued}; it lies at {path} and on the workspace's page of reports."
+        ) from fault
 
 
 def _asked(given: dict[str, Any]) -> ReportAsked:

@@ -12,7 +12,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import compress
 from typing import Final
 
 from api.dashboards.money import known_usd_from_picousd
@@ -77,13 +78,20 @@ def safe_text(text: str | None) -> str | None:
     return f"'{safe}" if safe.startswith(_NEVER_FIRST) else safe
 
 
-def csv_chunks(view: View, search: Search | None) -> Iterator[bytes]:
-    """Yield the CSV of all matching requests, newest first, UTF-8 with CRLF; the header comes at once."""
-    yield _encoded([COLUMNS])
+def csv_chunks(view: View, search: Search | None, *, without: Collection[str] = ()) -> Iterator[bytes]:
+    """Yield the CSV of all matching requests, newest first, UTF-8 with CRLF; the header comes at once.
+
+    Args:
+        view: the workspace's figures with their filter.
+        search: what is looked for among them.
+        without: columns that are left out.
+    """
+    kept = [name not in without for name in COLUMNS]
+    yield _encoded([tuple(compress(COLUMNS, kept))])
     names = view.device_names
     chunk: list[tuple[Cell, ...]] = []
     for row in _rows(view, search):
-        chunk.append(_cells(row, names))
+        chunk.append(tuple(compress(_cells(row, names), kept)) if without else _cells(row, names))
         if len(chunk) >= ROWS_PER_CHUNK:
             yield _encoded(chunk)
             chunk = []

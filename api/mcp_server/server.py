@@ -16,11 +16,13 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 import msgspec
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from api.client import ApiError, Client, Unreachable
 from api.client.calling import Rail
+from api.mcp_server.strict_tool import strict
 
 _Answer = TypeVar("_Answer")
 
@@ -60,20 +62,24 @@ def make_server(client: Client) -> MCPServer[Any]:
     Args:
         client: of the workspace; it stays the caller's to close.
     """
-    server = MCPServer[Any](
+    tools: list[Tool] = []
+
+    def tool(title: str) -> Any:
+        def add(function: Callable[..., str]) -> None:
+            tools.append(strict(function, title=title, annotations=_READS, structured_output=False))
+
+        return add
+
+    _add_spend(tool, client)
+    _add_judgements(tool, client)
+    return MCPServer[Any](
         "halton-meter",
         title=f"Halton Meter: {client.workspace}",
         instructions=INSTRUCTIONS,
         version=version("halton-meter-cloud"),
+        tools=tools,
         log_level="WARNING",  # assistants show stderr to people; every call is no news
     )
-
-    def tool(title: str) -> Any:
-        return server.tool(title=title, annotations=_READS, structured_output=False)
-
-    _add_spend(tool, client)
-    _add_judgements(tool, client)
-    return server
 
 
 def _add_spend(tool: Callable[[str], Any], client: Client) -> None:

@@ -19,7 +19,7 @@ from api.dashboards.with_analysis import analysis_of
 from api.pages.dashboard import Asked, Drawn, chart_source, table_source
 from api.pages.overview import requests_path
 from api.pages.tables import Column, Table
-from api.pages.words import moment_words
+from api.pages.words import grouped, moment_words
 from api.providers import provider_words
 
 
@@ -89,7 +89,7 @@ ANOMALIES: Final = Table(
             "More than usual",
             lambda row: row.shown.excess_usd,
             "change_money",
-            note=lambda row: row.shown.excess_percent and f"+{row.shown.excess_percent} %",
+            note=lambda row: row.shown.excess_percent and f"+{grouped(row.shown.excess_percent)} %",
             also={"excess_percent": lambda row: row.shown.excess_percent},
         ),
         Column(

@@ -51,6 +51,14 @@ def of_everything(answer: BudgetsAnswer) -> BudgetShown | None:
     return next((one for one in answer.budgets if one.scope == "workspace"), None)
 
 
+def crossing_is_past(one: BudgetShown) -> bool:
+    """Return whether a budget was crossed already; a day that lies ahead is expected to be."""
+    found = one.forecast
+    if found is None or found.crossing_day is None:
+        return False
+    return one.remaining_usd.startswith("-") or found.crossing_day < found.as_of_day
+
+
 def budget_words(one: BudgetShown, month: date) -> str:
     """Return where a budget is going, in a sentence; empty when nothing is known."""
     found = one.forecast
@@ -60,8 +68,7 @@ def budget_words(one: BudgetShown, month: date) -> str:
         return f"There is {NO_FORECAST[found.state]}."
     end = next_month(month) - DAY
     words = f"About {usd(found.expected_usd)} expected by {_day(end)} ({interval_words(found)}, 80 %)"
-    is_crossed = one.remaining_usd.startswith("-")
-    if found.crossing_day is not None and (is_crossed or found.crossing_day < found.as_of_day):
+    if found.crossing_day is not None and crossing_is_past(one):
         return f"{words}. It was crossed on {_day(found.crossing_day)}."
     if found.crossing_day is not None:
         sooner = found.earliest_crossing_day

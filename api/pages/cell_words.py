@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final, Literal
 
-from api.pages.words import MINUS, micros_of, moment, precise, usd, usd_signed
+from api.pages.words import MINUS, grouped, micros_of, moment, precise, usd, usd_signed
 from api.providers import provider_words
 
 Kind = Literal[
@@ -44,9 +44,9 @@ _WRITTEN: Final[Mapping[Kind, Callable[[Any], str]]] = {
     "precise": lambda value: precise(str(value)),
     "signed": lambda value: _signed(precise(str(value)), Decimal(str(value))),
     "number": lambda value: f"{value:,}",
-    "percent": lambda value: f"{value} %",
+    "percent": lambda value: f"{grouped(str(value))} %",
     "meter": lambda value: f"{value} %",
-    "change": lambda value: _signed(f"{value} %", Decimal(str(value))),
+    "change": lambda value: _signed(f"{grouped(str(value))} %", Decimal(str(value))),
     "day": lambda value: f"{value.day} {value:%b %Y}" if isinstance(value, date) else str(value),
     "month": lambda value: f"{date.fromisoformat(f'{value}-01'):%B %Y}",
     "provider": lambda value: provider_words(str(value)),

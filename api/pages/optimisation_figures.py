@@ -163,7 +163,7 @@ def savings_drawn(rows: Iterable[SavingShown]) -> list[dict[str, Any]]:
         saved = saved_per_thousand(one)
         if saved is None or one.counted_with is not None:
             continue
-        name = f"{one.project}: {check_words(one.check_id).lower()}"
+        name = f"{one.project}: {check_words(one.check_id, inside=True)}"
         seen[name] += 1
         drawn.append(
             {

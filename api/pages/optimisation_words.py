@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any, Final
 
 from api.dashboards.filters import Filters
@@ -42,13 +42,37 @@ _EVIDENCE: Final = {
     "requests_ever": "Requests ever",
     "names": "Idle the longest",
 }
+TITLES: Final = {
+    "model_swap": "Cheaper sibling model",
+    "newer_version": "Newer, cheaper version",
+    "batch_api": "Batch API for work that can wait",
+    "flex_tier": "Flex tier for work that can wait",
+    "priority_unneeded": "Priority nobody waits for",
+    "prompt_cache_missing": "Missing prompt cache",
+    "cache_writes_unread": "Cache writes never read",
+    "cache_hour_unneeded": "One-hour cache that five minutes would do for",
+    "cache_hour_missing": "Five-minute cache that runs out",
+    "long_context": "Long-context surcharge",
+    "thinking_overuse": "Thinking beyond need",
+    "output_limit": "Answers without a limit",
+    "duplicate_requests": "Duplicate requests",
+    "response_cache": "Answers worth keeping",
+    "retry_waste": "Retry storms",
+    "runaway_loops": "Runaway loops",
+    "billed_errors": "Errors that were billed",
+    "idle_projects": "Idle project",
+    "idle_devices": "Idle machines and keys",
+}
+"""What checks are called: as their findings are titled (`dbt_project`, seed `optimisation_checks`)."""
 TEN: Final = Decimal(10)
+_CENT: Final = Decimal("0.01")
 _SUM_OF_MONEY: Final = "_picousd"
 
 
-def check_words(check_id: str) -> str:
-    """Return a check's id in words."""
-    return check_id.replace("_", " ").capitalize().replace(" api", " API")
+def check_words(check_id: str, *, inside: bool = False) -> str:
+    """Return what a check is called everywhere; `inside` a sentence it does not begin."""
+    title = TITLES.get(check_id) or check_id.replace("_", " ").capitalize()
+    return f"{title[:1].lower()}{title[1:]}" if inside else title
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +139,9 @@ def state_badge(one: SavingShown) -> tuple[str, str]:
 
 
 def promised(amount: str) -> str:
-    """Return a saving as its sentence has it: cents below ten dollars, whole dollars above, rounded down."""
-    step = Decimal("0.01") if Decimal(amount) < TEN else Decimal(1)
-    down = Decimal(amount).quantize(step, ROUND_DOWN)
-    return f"${down:,}"
+    """Return a saving as its sentence has it: cents below ten dollars, whole dollars above, half-even."""
+    cents = Decimal(amount).quantize(_CENT, ROUND_HALF_EVEN)
+    return f"${cents if cents < TEN else Decimal(amount).quantize(Decimal(1), ROUND_HALF_EVEN):,}"
 
 
 def interval_words(one: SavingShown) -> str | None:

@@ -132,8 +132,10 @@ def spend_by_provider(asked: Asked) -> Drawn:
 
 
 def drawn_spend(daily: SpendChart, zone: str) -> Drawn:
-    """Return rows of `spend-by-provider`."""
+    """Return rows of `spend-by-provider`; none where nothing was spent, nor in the period before."""
     rows: list[dict[str, Any]] = []
+    if not daily.providers and not float(daily.baseline_cost_usd):
+        return Drawn(rows, [])
     for point in daily.points:
         at = point.day if daily.bucket == "day" else _local(point.starts_at, zone)
         spent = {layer.provider: layer.cost_usd for layer in point.by_provider}

@@ -23,7 +23,7 @@ from api.dashboards.queries.anomalies import AnomalyPage
 from api.dashboards.serving import Call, viewing
 from api.dashboards.with_analysis import analysis_of
 from api.pages.anomaly_figures import ANOMALIES, anomaly_row
-from api.pages.budget_words import Bar, budget_words, of_everything, scope_path
+from api.pages.budget_words import Bar, budget_words, crossing_is_past, of_everything, scope_path
 from api.pages.dashboard import dashboard_page
 from api.pages.planning_figures import BUDGETS, FORECASTS, month_drawn, month_rows, month_summary
 from api.pages.rail import PageFilters, RailShown
@@ -61,6 +61,7 @@ def budgets_page(request: Request, caller: Viewer, rail: PageFilters) -> Respons
                 for one in answer.budgets
             ],
             whole=whole,
+            is_crossed=whole is not None and crossing_is_past(whole),
             month_end=next((one for one in forecasts.forecasts if one.scope == "workspace"), None),
             drawn=bool(month_drawn(month, forecasts, whole)),
             summary=month_summary(month, forecasts, whole),

@@ -23,7 +23,15 @@ from api.dashboards.overview import overview
 from api.dashboards.periods import RangeName
 from api.dashboards.serving import Call, viewing
 from api.dashboards.with_analysis import analysis_of
-from api.pages.budget_words import NO_FORECAST, SCOPES, interval_words, of_everything, scope_name, scope_path
+from api.pages.budget_words import (
+    NO_FORECAST,
+    SCOPES,
+    crossing_is_past,
+    interval_words,
+    of_everything,
+    scope_name,
+    scope_path,
+)
 from api.pages.dashboard import Asked, Drawn, chart_source, table_source
 from api.pages.tables import Column, Table
 from api.pages.words import moment_words, usd
@@ -43,6 +51,12 @@ def _of_risk(name: str) -> Callable[[_Row], Any]:
         return getattr(row[1].risk, name) if row[1].risk else None
 
     return read
+
+
+def _crossing_note(row: _Row) -> str | None:
+    if row[1].forecast is None or row[1].forecast.crossing_day is None:
+        return None
+    return "crossed" if crossing_is_past(row[1]) else "expected"
 
 
 BUDGETS: Final = Table(
@@ -83,9 +97,10 @@ BUDGETS: Final = Table(
         ),
         Column(
             "crossing_day",
-            "Crossed on",
+            "Crossing",
             _of_forecast("crossing_day"),
             "day",
+            note=_crossing_note,
             also={"earliest_crossing_day": _of_forecast("earliest_crossing_day")},
         ),
         Column("risk_usd", "Unpriced risk", _of_risk("risk_usd"), "money"),

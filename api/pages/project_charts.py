@@ -12,7 +12,7 @@ from typing import Any, Final
 from api.dashboards.models.projects import ProjectAnswer
 from api.pages.dashboard import Asked, Drawn, chart_source
 from api.pages.project_figures import asked_project, first_day, last_day, points
-from api.pages.words import days_words, moment_words, usd
+from api.pages.words import days_words, grouped, moment_words, usd
 
 PARTS_DRAWN: Final = 8
 """Most bars of a chart of parts; the table beside it has them all."""
@@ -98,7 +98,8 @@ def _change_words(percent: str | None, this: str) -> str:
     amount = usd(this)
     if percent is None:
         return f"{amount} · new"
-    signed = f"\u2212{percent[1:]}" if percent.startswith("-") else f"+{percent}"
+    number = grouped(percent)
+    signed = f"\u2212{number[1:]}" if number.startswith("-") else f"+{number}"
     return f"{amount} · {signed} %"
 
 

@@ -18,7 +18,6 @@ from api.db.session import reading
 from api.pages.dashboard import Asked, table_source
 from api.pages.project_billing import Billed, billed_projects
 from api.pages.rail import RailShown
-from api.pages.requests import REQUESTS
 from api.pages.spend_columns import change_column, requests_column, share_column, spend_columns
 from api.pages.tables import Column, Table, TableShown
 
@@ -172,15 +171,17 @@ def requests_by_day_rows(asked: Asked) -> Sequence[Any]:
     return asked_project(asked).spend_over_time.daily
 
 
-def project_tables(answer: ProjectAnswer, recent: RequestsAnswer, by: str, shown: RailShown) -> dict[str, TableShown]:
-    """Return the tables of a project's page."""
+def project_tables(
+    answer: ProjectAnswer, recent: RequestsAnswer, by: str, shown: RailShown, listed: Table
+) -> dict[str, TableShown]:
+    """Return the tables of a project's page; `listed` is that of its newest requests."""
     spend = answer.spend_over_time
     return {
         "over_time": OVER_TIME.shown(points(spend, by), shown, without=["to"] if by == "day" else [], by=by),
         "by_day": REQUESTS_BY_DAY.shown(spend.daily, shown, without=["to"]),
         "developers": BY_DEVELOPER.shown(answer.by_device, shown),
         "models": BY_MODEL.shown(answer.by_model, shown),
-        "requests": REQUESTS.shown(
+        "requests": listed.shown(
             recent.requests, shown, zone=answer.time_zone, without=["project"], csv_path=f"/v1{recent.csv_path}"
         ),
     }

@@ -42,7 +42,7 @@ from api.pages.project_billing import Billed, billed_projects
 from api.pages.project_charts import summaries
 from api.pages.project_figures import BYS, PROJECTS, project_tables
 from api.pages.rail import EVERYTHING, PageFilters, Rail, page_rail
-from api.pages.requests import WantedRequests
+from api.pages.requests import WantedRequests, requests_table
 from api.pages.shell import see_other
 from api.plans import PLAN_LIMITS
 from api.projects.reattribution import Move, list_reattributions, reattribute, withdraw_reattribution
@@ -207,7 +207,7 @@ def _project(
             rail=rail,
             view=view,
             answer=answer,
-            tables=lambda shown: project_tables(answer, recent, by, shown),
+            tables=lambda shown: project_tables(answer, recent, by, shown, requests_table(view, recent.requests)),
             later=lambda: _settings(session, caller, slug, failed),
             project=slug,
             status=failed.refused.status if failed else 200,

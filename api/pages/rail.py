@@ -52,6 +52,7 @@ class Rail:
         ignored: how many parameters there are that this page does not have.
         sorts: as they stand in the URL, in their order.
         extra: the page's own parameters that were given, by name.
+        period_name: what the page calls a period that its URL does not name; else empty.
     """
 
     filters: Filters
@@ -59,6 +60,7 @@ class Rail:
     ignored: int
     sorts: tuple[str, ...]
     extra: Mapping[str, str]
+    period_name: str = ""
 
     def call(self, request: Request, caller: Caller) -> Call:
         """Return the call whose view has this filter."""
@@ -156,6 +158,14 @@ class RailShown:
     def filter_pairs(self) -> Sequence[tuple[str, str]]:
         """The filters that links to other views carry, as fields of a form."""
         return parse_qsl(self.filter_query)
+
+    @property
+    def report_period(self) -> Mapping[str, str]:
+        """The page's period as forms that ask for a report take it."""
+        if self.range in (RangeName.THIS_MONTH, RangeName.LAST_MONTH):
+            return {"period": self.range, "from": "", "to": ""}
+        first, last = self.days
+        return {"period": "custom", "from": first.isoformat(), "to": last.isoformat()}
 
     @property
     def here(self) -> str:

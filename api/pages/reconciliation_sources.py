@@ -86,7 +86,8 @@ def of_a_year(rail: Rail, today: date) -> Rail:
     """Return a rail over the last twelve months, for a URL that names no period: bills come by the month."""
     if rail.refusal:
         return rail
-    return replace(rail, filters=days_filters(rail.filters, _months_before(today, MONTHS_SHOWN - 1), today))
+    wide = days_filters(rail.filters, _months_before(today, MONTHS_SHOWN - 1), today)
+    return replace(rail, filters=wide, period_name="Last 12 months")
 
 
 def requests_or_tokens(units: Sequence[UnitCoverage]) -> UnitCoverage | None:

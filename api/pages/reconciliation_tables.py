@@ -24,7 +24,7 @@ from api.pages.reconciliation_words import (
     suspect_words,
 )
 from api.pages.tables import Column, Table
-from api.pages.words import usd
+from api.pages.words import grouped, usd
 from api.providers import provider_words
 
 HALF_PERCENT: Final = Decimal("0.50")
@@ -63,7 +63,7 @@ def verdict(one: Compared) -> tuple[str, str] | None:
         return words, kind
     if one.colour == "green" and abs(Decimal(one.variance_percent)) >= HALF_PERCENT:
         return f"{words}, under 5 cents", kind
-    percent = one.variance_percent.replace("-", "\u2212")
+    percent = grouped(one.variance_percent).replace("-", "\u2212")
     return f"{words}, {percent} %", kind
 
 

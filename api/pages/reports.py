@@ -40,16 +40,16 @@ FIELDS: Final = (
     "kind", "period", "from", "to", "project", "client", "charge", "markup_percent", "currency", "exchange_rate",
     "exchange_rate_source", "exchange_rate_date",
 )  # fmt: skip
+_LINKED: Final = ("kind", "period", "from", "to", "project", "client")
+"""What links to the form may fill in."""
 _HOURS: Final = ("hours_project", "hours")
 _PERCENT: Final = re.compile(r"[0-9]{1,4}(\.[0-9]{1,2})?")
 
 
 @router.get("/{workspace}/reports")
-def reports_page(
-    request: Request, caller: Reader, look: Look, done: str = "", kind: str = "", project: str = "", client: str = ""
-) -> Response:
-    """Show all reports, how far those are that are being made, and the form for another."""
-    chosen = {"kind": kind if kind in set(ReportKind) else "", "project": project, "client": client}
+def reports_page(request: Request, caller: Reader, look: Look, done: str = "") -> Response:
+    """Show all reports, how far those are that are being made, and the form for another, filled in as links ask."""
+    chosen = {name: request.query_params.get(name, "") for name in _LINKED}
     return _shown(request, caller, look, chosen, done=DONE.get(done, ""))
 
 
@@ -91,6 +91,9 @@ def _shown(
     )
     reports = [ReportShown.of(report, caller.slug) for report in list_reports(session, caller.workspace_id)]
     client = typed.get("client", "")
+    kind = typed.get("kind", "")
+    shown = {name: typed.get(name, "") for name in FIELDS}
+    shown["kind"] = kind if kind in set(ReportKind) else ReportKind.PROJECT.value
     return page(
         request,
         "reports/list.html",
@@ -101,7 +104,7 @@ def _shown(
         reports=reports,
         unfinished=any(report.state in UNFINISHED for report in reports),
         kind_words={kind.value: words for kind, words in KIND_WORDS.items()},
-        typed={name: typed.get(name, "") for name in FIELDS},
+        typed=shown,
         projects=[(one.slug, one.display_name or one.slug) for one in projects],
         clients=[(name, name) for name in clients(session, caller.workspace_id)],
         rated=[
@@ -115,7 +118,9 @@ def _shown(
 
 
 def _asked(form: Form) -> ReportAsked:
-    custom = bool(form.text("from") or form.text("to"))
+    period, has_days = form.text("period"), bool(form.text("from") or form.text("to"))
+    if has_days and period not in ("", "custom"):
+        raise invalid("Choose “Custom: the days below” for these days, or leave the days empty.", code="invalid_report")
     statement = form.text("kind") == ReportKind.STATEMENT
     charge = form.text("charge") or "project_settings"
     percent = form.text("markup_percent") if statement and charge == "markup" else ""
@@ -123,9 +128,7 @@ def _asked(form: Form) -> ReportAsked:
     hours = {project: text.strip() for project, text in given if text.strip()} if charge == "hours" else {}
     return ReportAsked(
         kind=_one_of(form.text("kind"), "project", "executive", "statement"),
-        period="custom"
-        if custom
-        else _one_of(form.text("period") or "last_month", "this_month", "last_month", "custom"),
+        period=_one_of(period or ("custom" if has_days else "last_month"), "this_month", "last_month", "custom"),
         first_day=_day(form.text("from")),
         last_day=_day(form.text("to")),
         project=form.text("project") or None,

@@ -6,6 +6,8 @@ here: finding them (`api.dashboards.requests`), one request (`trace`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -14,9 +16,12 @@ from api.access.callers import Caller, caller_with
 from api.access.permissions import Permission
 from api.dashboards.cursor import parse_cursor
 from api.dashboards.filters import FilterError
+from api.dashboards.models.requests import RequestShown
+from api.dashboards.queries.dimensions import model_names
 from api.dashboards.requests import Page, request_page
 from api.dashboards.search import parse_search
 from api.dashboards.serving import viewing
+from api.dashboards.view import View
 from api.pages.dashboard import dashboard_page
 from api.pages.rail import Rail, page_rail
 from api.pages.tables import Column, Table
@@ -66,6 +71,20 @@ REQUESTS: Final = Table(
 )
 
 
+def requests_table(view: View, shown: Sequence[RequestShown]) -> Table:
+    """Return the table of some requests, models by what people call them with their ids in quiet words."""
+    names = model_names(view.marts, sorted({(one.provider, one.model) for one in shown}))
+
+    def note(one: RequestShown) -> str:
+        provider, name = provider_words(one.provider), names.get((one.provider, one.model))
+        return provider if name in (None, one.model) else f"{one.model} · {provider}"
+
+    model = Column(
+        "model", "Model", lambda one: names.get((one.provider, one.model), one.model), note=note, sorts=False
+    )
+    return replace(REQUESTS, columns=tuple(model if one.key == "model" else one for one in REQUESTS.columns))
+
+
 class WantedRequests:
     """Which requests a page's URL asks for.
 
@@ -103,7 +122,7 @@ def requests_page(request: Request, caller: Viewer, rail: PagedRail) -> Response
             view=view,
             answer=answer,
             tables=lambda shown: {
-                "requests": REQUESTS.shown(
+                "requests": requests_table(view, answer.requests).shown(
                     answer.requests, shown, zone=answer.time_zone, csv_path=f"/v1{answer.csv_path}"
                 )
             },

@@ -21,6 +21,7 @@ from api.pages.cell_words import NUMBERS, Kind, Writing, cell_words, exact_words
 from api.pages.rail import Rail, RailShown
 
 _TIMES: Final = frozenset({"day", "month", "instant"})
+_UNITS: Final = ("_usd", "_percent")
 _ROWS_PER_CHUNK: Final = 2_000
 _SORT: Final = re.compile(r"-?[a-z0-9-]{1,64}\.[a-z0-9_]{1,64}")
 
@@ -247,7 +248,8 @@ def _sort_key(column: Column, row: Any) -> Any:
 
 
 def _also(column: Column) -> list[tuple[str, Callable[[Any], Any], Kind]]:
-    return [(name, value, "text") for name, value in column.also.items()]
+    # What a further column holds is told by the unit in its name: an amount or percentage below zero is no formula.
+    return [(name, value, "precise" if name.endswith(_UNITS) else "text") for name, value in column.also.items()]
 
 
 def _csv_cell(value: Any, kind: Kind) -> Any:

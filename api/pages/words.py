@@ -98,6 +98,11 @@ def shortened(number: int) -> str:
     return f"{number:,}"
 
 
+def grouped(percent: str | Decimal) -> str:
+    """Return a percentage's number as people read it: `3,896.28`."""
+    return f"{Decimal(percent):,}"
+
+
 def days_words(first: date, last: date) -> str:
     """Return a period as people say it: first and last with a dash between, the year once where it is one."""
     if first == last:
@@ -125,4 +130,5 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "provider_words": provider_words,
     "precise": precise,
     "shortened": shortened,
+    "grouped": grouped,
 }

@@ -103,15 +103,21 @@ def checked(asked: ReportAsked) -> ReportAsked:
         Refused: 422 `invalid_report`, or the code of the field that is wrong.
     """
     kind = ReportKind(asked.kind)
-    _require(
-        (kind is ReportKind.PROJECT) == bool(asked.project), "A project report needs a project, and no other has one."
-    )
-    _require((kind is ReportKind.STATEMENT) == bool(asked.client), "A statement needs a client, and no other has one.")
-    custom = asked.period == "custom"
-    _require(custom == (asked.first_day is not None), "from and to go with a custom period, and only with one.")
-    _require(custom == (asked.last_day is not None), "from and to go with a custom period, and only with one.")
+    if kind is ReportKind.PROJECT:
+        _require(bool(asked.project), "Choose the project this report is about.")
+    else:
+        _require(not asked.project, "Only a project report is about a project.")
+    if kind is ReportKind.STATEMENT:
+        _require(bool(asked.client), "Choose the client this statement is for.")
+    else:
+        _require(not asked.client, "Only a statement is for a client.")
+    days = asked.first_day, asked.last_day
+    if asked.period == "custom":
+        _require(None not in days, "Give the first and the last day of the period.")
+    else:
+        _require(days == (None, None), "A first and a last day go with a custom period only.")
     if asked.first_day is not None and asked.last_day is not None:
-        _require(asked.first_day <= asked.last_day, "from must not be after to.")
+        _require(asked.first_day <= asked.last_day, "The first day of the period must not be after its last.")
         _require(asked.first_day >= FIRST_DAY and asked.last_day <= LAST_DAY, "The period is out of range.")
         _require(asked.last_day - asked.first_day < DAYS_MAX * DAY, f"A report covers {DAYS_MAX} days at most.")
     if kind is not ReportKind.STATEMENT:
@@ -152,7 +158,10 @@ def as_document(asked: ReportAsked) -> dict[str, Any]:
 
 def _checked_charge(asked: ReportAsked) -> ReportAsked:
     by_markup, by_hours = asked.charge == "markup", asked.charge == "hours"
-    _require(by_markup == (asked.markup_basis_points is not None), "One mark-up for all needs the mark-up.")
+    if by_markup:
+        _require(asked.markup_basis_points is not None, "Give the mark-up for all, in percent.")
+    else:
+        _require(asked.markup_basis_points is None, "A mark-up for all goes with charging by it only.")
     if asked.markup_basis_points is not None:
         _require(0 <= asked.markup_basis_points <= MARKUP_MAX, "The mark-up must be from 0 to 1000 %.")
     _require(by_hours == bool(asked.hours), "Charging by the hour needs hours of at least one project.")

@@ -39,6 +39,7 @@ from pipelines.lake.paths import Home
 WAITING_MAX: Final = 20
 """Reports of one workspace that may wait at a time."""
 SHOWN_MAX: Final = 200
+CLIENTS_NAMED_MAX: Final = 10
 TITLE_MAX: Final = 255
 
 
@@ -199,7 +200,7 @@ def _subject(session: Session, workspace: Workspace, asked: ReportAsked) -> str:
         return workspace.name
     mine = {slug: project for slug, project in projects.items() if project.client_name == asked.client}
     if not mine:
-        raise not_found("client_not_found", "No project has this client.")
+        raise not_found("client_not_found", _no_client(clients(session, workspace.id)))
     unknown = set(asked.hours) - set(mine)
     if unknown:
         raise not_found("project_not_found", "Hours are given for a project that is not the client's.")
@@ -207,5 +208,14 @@ def _subject(session: Session, workspace: Workspace, asked: ReportAsked) -> str:
         if mine[slug].hourly_rate_millicents is None:
             raise conflict("no_hourly_rate", "A project with hours has no hourly rate; set it first.")
         if mine[slug].hourly_rate_currency != asked.currency:
-            raise conflict("currency_differs", "A project's hourly rate is in another currency than the statement.")
+            rate = mine[slug].hourly_rate_currency
+            differs = f"The hourly rate of {slug} is in {rate}, another currency than the statement's {asked.currency}"
+            raise conflict("currency_differs", f"{differs}; make the statement in {rate} (--currency {rate}).")
     return asked.client
+
+
+def _no_client(known: Sequence[str]) -> str:
+    if not known:
+        return "No project has a client yet; each project's settings name its client."
+    more = f" and {len(known) - CLIENTS_NAMED_MAX} more" if len(known) > CLIENTS_NAMED_MAX else ""
+    return f"No project has this client; there are: {', '.join(known[:CLIENTS_NAMED_MAX])}{more}."

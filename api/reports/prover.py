@@ -34,7 +34,7 @@ class Proved(msgspec.Struct, frozen=True, kw_only=True):
     """What the file shows by itself.
 
     Attributes:
-        readable: whether it is a PDF at all.
+        readable: whether it could be taken apart; a damaged PDF cannot, nor what is none.
         signatures: how many it has.
         intact: whether its one signature covers the whole file, holds, and nothing came after it.
         trusted: whether one of the certificates given made it.

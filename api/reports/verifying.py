@@ -33,6 +33,9 @@ PROVING_SECONDS: Final = 60.0
 AT_ONCE: Final = 2
 """Files a server process takes apart at a time: anybody may send one, and each may take a process of 2 GiB."""
 WAIT_SECONDS: Final = 5.0
+_PDF_HEAD: Final = b"%PDF-"
+_HEAD_BYTES: Final = 1024
+"""Within so many bytes readers look for the head; something may stand before it."""
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _turns = BoundedSemaphore(AT_ONCE)
 
@@ -99,7 +102,9 @@ def verdict_on(session: Session, content: bytes, proved: Proved) -> Verdict:
     if report is None:
         faults.append("no report with this digest was issued here: it was changed, or is from elsewhere")
     if not proved.readable:
-        faults.append("the file is not a PDF that can be read")
+        # Readers that mend what they open may still show it: it is a PDF, but not as anybody issued it.
+        damaged = "the PDF's inner structure is damaged: it was changed, or did not arrive whole"
+        faults.append(damaged if _PDF_HEAD in content[:_HEAD_BYTES] else "the file is no PDF at all")
     elif proved.signatures == 0:
         faults.append("it is not signed")
     elif not proved.intact:

@@ -20,6 +20,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, Final
 
+from pipelines.charts.settling import settle
 from pipelines.charts.themes import COLOURS, Theme, config, provider_range
 
 Row = Mapping[str, Any]
@@ -111,6 +112,7 @@ def chart(
         # A fixed height for each name. Vega-Lite can do that itself, but complains of it on every reader's console.
         made["height"] = made["height"]["step"] * max(1, len({row["name"] for row in rows}))
     made["datasets"] = {ROWS: [{key: _plain(value) for key, value in row.items()} for row in rows]}
+    settle(made, made["datasets"][ROWS])
     return made
 
 

@@ -20,6 +20,11 @@ FIT_WIDTH: Final = alt.AutoSizeParams(type="fit-x", contains="padding")
 _WORDS_WIDTH: Final = 150
 """Pixels that an amount and a percentage take at the end of a bar."""
 _COUNTS: Final = "datum.value >= 1000 ? format(datum.value, ',.3~s') : format(datum.value, ',.0f')"
+_HALF_AMOUNT: Final = 32
+"""Pixels that half an amount over a bar takes."""
+_MIDDLE: Final = "(scale('x', datum.at) + bandwidth('x') / 2)"
+_KEPT_INSIDE: Final = f"clamp({_MIDDLE}, {_HALF_AMOUNT}, max(width - {_HALF_AMOUNT}, {_HALF_AMOUNT})) - {_MIDDLE}"
+"""How far words over a bar are moved, so that those of the first do not touch the axis' own."""
 # Fewer words where the axis is an hour's: midnight says the day, other instants the time.
 _DAYS: Final = (
     "hours(datum.value) + minutes(datum.value) > 0 ? timeFormat(datum.value, '%H:%M') : "
@@ -68,7 +73,19 @@ def spend_by_provider() -> Any:
             alt.Tooltip("baseline_usd:Q", title="Period before", format=DOLLARS),
         ],
     )
-    return alt.layer(layers, line).properties(width="container", height=260)
+    # A single day has no line to be drawn along: it is points, in their layers' heights.
+    single = (
+        base.transform_joinaggregate(instants="distinct(at)")
+        .transform_filter("datum.instants == 1 && isValid(datum.series)")
+        .mark_point(filled=True, size=70, opacity=1, aria=False)
+        .encode(
+            x=x,
+            y=alt.Y("cost_usd:Q", stack="zero"),
+            color=alt.Color("series:N", scale=alt.Scale(), sort=None),
+            order=alt.Order("place:Q"),
+        )
+    )
+    return alt.layer(layers, line, single).properties(width="container", height=260)
 
 
 @specification("spend-over-time", "at", "cost_usd", "requests", "when", "part")
@@ -89,7 +106,7 @@ def spend_over_time() -> Any:
     peak = (
         base.transform_window(place="row_number()", sort=[alt.SortField("cost_usd", order="descending")])
         .transform_filter("datum.place == 1 && datum.cost_usd > 0")
-        .mark_text(dy=-8, fontWeight=600, color="@ink")
+        .mark_text(dx={"expr": _KEPT_INSIDE}, dy=-8, fontWeight=600, color="@ink")
         .encode(x="at:O", y="cost_usd:Q", text=alt.Text("cost_usd:Q", format=DOLLARS))
     )
     return alt.layer(bars, peak).properties(width="container", height=220)

@@ -4,7 +4,7 @@ Belongs here: what every chart looks like. Does not belong here: what one of the
 
 Colours of series are near those of Okabe and Ito, in shades that keep three to one against their ground; the four
 providers' were searched for as far apart as they can be to every kind of eye (the tests measure it). A provider keeps
-its colour wherever it is shown.
+its colour wherever it is shown, and its hue on either ground.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ COLOURS: Final = {
         good="#6cc79b",
         warn="#f0c466",
         bad="#f4a59d",
-        series=("#2f8fdc", "#e8803a", "#3cc79a", "#e3b7e8", "#f2dc7a", "#8ac9f0", "#b3afa4", "#b99af0"),
+        series=("#2f8fdc", "#cc531f", "#f2dc7a", "#f6d4fa", "#2fbd9c", "#8ac9f0", "#b3afa4", "#b99af0"),
     ),
 }
 PROVIDERS: Final = {"anthropic": 1, "openai": 0, "gemini": 4, "google": 4, "xai": 3, "bedrock": 5, "azure": 2}

@@ -32,7 +32,7 @@ from sqlalchemy import Engine, text
 from pipelines.durable_files import TEMPORARY_PREFIX, sha256_of_file
 from pipelines.exports.settings import ExportError, ScheduledExport, opened_credential
 from pipelines.exports.tables import Part, analysis_parts, mart_parts
-from pipelines.exports.targets import Target, opened_target
+from pipelines.exports.targets import Target, opened_target, reason_of
 from pipelines.lake.analysis_catalog import AnalysisReader
 from pipelines.lake.catalog import SnapshotReader
 from pipelines.lake.clock import iso_utc
@@ -161,8 +161,7 @@ def export_workspace(home: Home, engine: Engine, settings: ScheduledExport) -> E
         target.put(MANIFEST, content)
         deleted = _clean(target, manifest, settings.kept)
     except (duckdb.Error, pa.ArrowException, BaseError, OSError) as fault:
-        reason = next(iter(str(fault).splitlines()), "")[:200]
-        raise ExportError(f"the export could not be written: {type(fault).__name__}: {reason}") from fault
+        raise ExportError(f"the export could not be written: {reason_of(fault)}") from fault
     return Exported(manifest, True, len(written), sum(one.bytes for one in written), deleted)
 
 

@@ -28,6 +28,23 @@ _RETRIES: Final[Any] = {"max_retries": 5, "retry_timeout": timedelta(minutes=2)}
 _PATIENCE: Final[dict[str, Any]] = {"connect_timeout": "10s", "timeout": "120s"}
 
 
+# Where machines in a cloud get keys of their own: asked when nobody gave any, and nowhere else.
+_MACHINES_KEYS: Final = ("//169.254.", "//metadata.google.internal")
+_NO_KEYS: Final = (
+    "no keys of the bucket were given, and this machine has none of its own; give them with"
+    " `export configure --keys-file FILE`, or in the environment of `up`"
+    " (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; GOOGLE_SERVICE_ACCOUNT)"
+)
+
+
+def reason_of(fault: Exception) -> str:
+    """Return why a place could not be read or written, in one line."""
+    text = str(fault)
+    if isinstance(fault, BaseError) and any(address in text for address in _MACHINES_KEYS):
+        return _NO_KEYS
+    return f"{type(fault).__name__}: {next(iter(text.splitlines()), '')[:200]}"
+
+
 class Target(ABC):
     """A place below which one workspace's export lies; names are relative paths with `/`."""
 

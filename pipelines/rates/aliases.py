@@ -6,10 +6,14 @@ Does not belong here: prices (`seed`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from pipelines.rates.seed import PACKAGE_PROVIDERS, model_ref, package_snapshot
+
+_GPT: Final = re.compile(r"^gpt[ -]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,12 @@ def resolve_model(provider: str, model: str) -> ModelAlias:
         found_provider, found = package_snapshot().find_provider_model(model, None, package_id, None)
     except LookupError:
         return ModelAlias(provider, model, None, model)
-    return ModelAlias(provider, model, model_ref(found_provider, found), found.name or model)
+    return ModelAlias(provider, model, model_ref(found_provider, found), _consistent(found.name or model))
+
+
+def _consistent(name: str) -> str:
+    """Return a name written as its family's others: the package has `gpt 4o` beside `GPT-5`."""
+    return _GPT.sub("GPT-", name)
 
 
 def resolve_models(pairs: Iterable[tuple[str, str]]) -> list[ModelAlias]:

@@ -152,7 +152,7 @@ def _nothing(columns: list[str]) -> pl.DataFrame:
     """Return no rows, in the types that landing files have."""
     sink = io.BytesIO()
     parquet.write_table(LANDING_SCHEMA.empty_table(), sink)
-    empty = pl.read_parquet(sink, columns=columns)
+    empty = pl.read_parquet(sink.getvalue(), columns=columns)
     return empty.with_columns(pl.lit(0, dtype=pl.Int64).alias(name) for name in _ORDER).select(*_ORDER, *columns)
 
 

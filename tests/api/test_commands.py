@@ -166,7 +166,7 @@ def test_settings_projects_and_refusals(database_url: str) -> None:
     assert answer("project", "list", *in_acme)["projects"][0]["withheld_reason"] == "project_archived"
     assert answer("project", "restore", "api", *in_acme) == {"slug": "api", "archived_at": None}
 
-    assert reason("device", "list", "--workspace", "absent") == "halton-cloud: No such workspace."
+    assert reason("device", "list", "--workspace", "absent") == "halton-cloud: No such workspace; there are: acme."
     assert reason("project", "archive", "absent", *in_acme) == "halton-cloud: No such project."
     assert reason("device", "revoke", "absent", *in_acme) == "halton-cloud: No such device."
     assert reason("pairing", "approve", "AAAA-AAAA", *in_acme) == "halton-cloud: Code not found; it may have expired."

@@ -62,7 +62,7 @@ def test_a_finding_is_told_in_the_words_of_the_documentation(analysis_sql: Analy
     heavy = {"tokens": (7000, 0, 0, 0, 1900)}
     (many,) = analysis_sql.run([fact(f"{n}", **heavy) for n in range(1200)]).findings("model_swap")
     assert many["sentence"] == (
-        "Swap Claude Sonnet 4.6 → Claude Haiku 4.5 on atlas and save $39/month."
+        "Swap Claude Sonnet 4.6 → Claude Haiku 4.5 on atlas and save $40/month."
         " Based on 1,200 requests in the last 30 days."
     )
 

@@ -57,6 +57,12 @@ class Cell:
     exact: str | None
     link: str | None
 
+    @property
+    def usd(self) -> Decimal:
+        """The exact amount behind a rounded one."""
+        assert self.exact is not None
+        return Decimal(self.exact.removesuffix(" USD"))
+
 
 @dataclass(frozen=True)
 class Shown:

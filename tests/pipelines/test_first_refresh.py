@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from pipelines.lake.clock import FixedClock
 from pipelines.lake.paths import Home
 from pipelines.refresh import RefreshFailed, refresh
+from pipelines.verify import verify
 from tests.conftest import on_sqlite
 from tests.pipelines.published import ask, everything
 
@@ -19,6 +20,7 @@ def test_a_home_without_anything_has_an_empty_build(home: Home, engine: Engine, 
     assert all(rows == [] for rows in everything(home).values())
     assert ask(home, "select data_as_of, max_file_seq, rows_total from build_info") == [(None, 0, 0)]
     assert refresh(home, engine, clock).build_id == result.build_id
+    assert verify(home, engine).differences == []
 
 
 def test_a_database_that_cannot_be_read_is_a_plain_failure(tmp_path: Path, clock: FixedClock) -> None:

@@ -34,9 +34,10 @@ def test_a_written_book_reads_back_the_same(tmp_path: Path):
 
 def test_aliases_are_written_once_per_name(tmp_path: Path):
     path = tmp_path / "model_aliases.parquet"
-    write_model_aliases(path, [("openai", "gpt-5"), ("acme", "x"), ("openai", "gpt-5")])
+    write_model_aliases(path, [("openai", "gpt-5"), ("acme", "x"), ("openai", "gpt-4o"), ("openai", "gpt-5")])
     assert pq.read_table(path).to_pylist() == [
         {"provider": "acme", "model": "x", "model_ref": None, "display_name": "x"},
+        {"provider": "openai", "model": "gpt-4o", "model_ref": "gpt-4o", "display_name": "GPT-4o"},
         {"provider": "openai", "model": "gpt-5", "model_ref": "gpt-5", "display_name": "GPT-5"},
     ]
 

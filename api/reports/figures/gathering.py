@@ -32,6 +32,11 @@ from pipelines.lake.paths import Home
 REQUESTS_MAX: Final = 200_000
 """Most requests that one statement lists: its PDF has to be opened by people."""
 
+OWN_COLUMNS: Final = frozenset({
+    "device_id", "device_name", "subscription_imputed_usd", "imported_usd", "other_basis_usd", "cost_priced_usd",
+})  # fmt: skip
+"""What a client has no business with: whose machine it was, and monies that the statement does not charge."""
+
 Progress = Callable[[int, int], None]
 """Told how many requests are listed, and how many there are."""
 
@@ -130,7 +135,7 @@ def _requests(looked: Looked, document: dict[str, Any], progress: Progress) -> b
         raise ReportError(f"A statement lists {REQUESTS_MAX:,} requests at most; choose a shorter period.")
     parts: list[bytes] = []
     done = 0
-    for part in csv_chunks(looked.view, None):
+    for part in csv_chunks(looked.view, None, without=OWN_COLUMNS):
         parts.append(part)
         done = min(count, done + part.count(b"\r\n") - (1 if len(parts) == 1 else 0))
         progress(done, count)

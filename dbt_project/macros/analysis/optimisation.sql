@@ -58,12 +58,29 @@
     sample_request_ids
 {%- endmacro %}
 
-{#- Dollars as people read them: cents below ten dollars, whole dollars above; rounded down, so that nothing is promised. -#}
+{#- How many steps an amount that is not negative comes to, half-even as everywhere. -#}
+{% macro half_even(amount, step) -%}
+    cast(
+        {{ amount }} // {{ step }}
+        + case
+            when {{ amount }} % {{ step }} * 2 + {{ amount }} // {{ step }} % 2 > {{ step }} then 1
+            else 0
+        end
+        as bigint
+    )
+{%- endmacro %}
+
+{#- Dollars as people read them: cents below ten dollars, whole dollars above. -#}
 {% macro dollars(picousd) -%}
     case
-        when {{ picousd }} < 10000000000000
-            then format('${:d}.{:02d}', {{ picousd }} // 1000000000000, {{ picousd }} // 10000000000 % 100)
-        else format('${:,}', cast({{ picousd }} // 1000000000000 as bigint))
+        when {{ half_even(picousd, 10000000000) }} < 1000
+            then
+                format(
+                    '${:d}.{:02d}',
+                    {{ half_even(picousd, 10000000000) }} // 100,
+                    {{ half_even(picousd, 10000000000) }} % 100
+                )
+        else format('${:,}', {{ half_even(picousd, 1000000000000) }})
     end
 {%- endmacro %}
 

@@ -31,6 +31,7 @@ _SCIM_CODES: Final = {
     "No such workspace.": "workspace_not_found",
     "You were removed from this workspace.": "membership_removed",
     "Your role in this workspace does not allow this.": "not_allowed",
+    "API keys only read dashboards, the audit log, devices and bills; this takes a signed-in member.": "not_allowed",
     "Sign in, or send a valid API key as Authorization: Bearer hm_api_...": "sign_in_required",
     "Send a valid API key as Authorization: Bearer hm_api_...": "api_key_unknown",
 }

@@ -106,6 +106,37 @@ def test_half_a_period_is_refused_in_the_words_of_the_tool(world: World) -> None
     assert "both start and end" in refused.content[0].text
 
 
+@pytest.mark.parametrize(
+    ("tool", "given", "said_plainly"),
+    [
+        (
+            "project_spend",
+            {"project": "web", "range": "last_month"},
+            "project_spend has no argument 'range'; it takes project, period, start and end.",
+        ),
+        ("budgets", {"month": "2026-10"}, "budgets has no argument 'month'; it takes none."),
+        (
+            "project_spend",
+            {"project": "web", "period": "yesterday"},
+            "project_spend: period must be 'last_24h', 'last_7d', 'last_30d', 'this_month' or 'last_month'.",
+        ),
+        ("trace", {}, "trace: request_id must be given."),
+        ("requests", {"limit": 1000}, "requests: limit must be less than or equal to 100."),
+    ],
+)
+def test_an_argument_that_does_not_fit_is_refused_in_plain_words(
+    world: World, tool: str, given: dict[str, Any], said_plainly: str
+) -> None:
+    async def ask(session: Session) -> Any:
+        tools = (await session.list_tools()).tools
+        assert all(one.input_schema["additionalProperties"] is False for one in tools)
+        return await session.call_tool(tool, given)
+
+    refused = within(world, ask)
+    assert refused.is_error
+    assert refused.content[0].text == said_plainly
+
+
 def test_a_server_that_is_down_is_said_to_be(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     class Down(httpx.BaseTransport):
         def handle_request(self, request: httpx.Request) -> httpx.Response:

@@ -97,7 +97,9 @@ def test_members_and_keys_make_no_keys(people: People, admin: Browser, client: T
         assert member.json(method, path, body).status_code == 403
         by_key = client.request(method, path, json=body, headers={"Authorization": f"Bearer {key['secret']}"})
         assert by_key.status_code == 403
-    assert client.get(KEYS, headers={"Authorization": f"Bearer {key['secret']}"}).status_code == 403
+    refused = client.get(KEYS, headers={"Authorization": f"Bearer {key['secret']}"})
+    assert refused.status_code == 403
+    assert refused.json()["error"]["message"].startswith("API keys only read dashboards")
     page = member.get("/acme-co/settings/advanced")
     assert "Owners and Admins make and revoke keys." in page.text
     assert "/rotate" not in page.text

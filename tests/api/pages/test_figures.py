@@ -130,6 +130,13 @@ def test_no_cell_of_a_csv_is_a_formula_and_amounts_stay_numbers():
     assert text == "a,b\r\n'=cmd(),-1.50000\r\n'@x,\r\nplain,2\r\n"
 
 
+def test_amounts_and_percentages_within_another_column_stay_numbers_too_and_text_beside_them_is_made_safe():
+    also = {"variance_percent": lambda _: "-3.43", "tax_usd": lambda _: "-0.10000", "code": lambda _: "-cmd()"}
+    made = Table("t", "T", (Column("variance_usd", "V", lambda _: "-1.50000", "change_money", also=also),))
+    text = b"".join(made.csv_chunks([None])).decode()
+    assert text == "variance_usd,variance_percent,tax_usd,code\r\n-1.50000,-3.43,-0.10000,'-cmd()\r\n"
+
+
 def test_a_request_is_found_by_its_providers_id_on_both_pages(stage: Stage):
     wanted = next(row for row in stage.json("acme/requests", project="web")["requests"] if row["provider_request_id"])
     for page in ("/acme/requests", "/acme/projects/web"):

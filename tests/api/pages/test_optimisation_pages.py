@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
 from decimal import Decimal
@@ -14,6 +15,8 @@ from api.audit import OPERATOR
 from api.db.session import reading, transaction
 from api.optimisation.decisions import list_decisions, standing_decisions, withdraw_decision
 from api.pages import optimisation
+from api.pages.optimisation_words import TITLES, check_words, promised
+from pipelines.dbt_runner import PROJECT_FOLDER
 from tests.api.dashboards.facts import workspace_id
 from tests.api.pages.analysed import ACME, BATCH, HOSTILE, NIGHTLY, SWAP, Analysed, opened_analysis
 
@@ -24,6 +27,17 @@ DONE = re.compile(r"done=([0-9a-f-]{36})")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Analysed]:
     with opened_analysis(tmp_path_factory.mktemp("optimisation-pages")) as made:
         yield made
+
+
+def test_a_check_has_one_name_everywhere():
+    with (PROJECT_FOLDER / "seeds" / "analysis" / "optimisation_checks.csv").open(encoding="utf-8", newline="") as seed:
+        assert {line["check_id"]: line["title"] for line in csv.DictReader(seed)} == TITLES
+    assert check_words("batch_api", inside=True) == "batch API for work that can wait"
+
+
+def test_a_saving_is_rounded_half_even_on_cards_as_everywhere():
+    said = [promised(one) for one in ("9.137", "9.125", "9.135", "9.996", "39.6", "40.5")]
+    assert said == ["$9.14", "$9.12", "$9.14", "$10", "$40", "$40"]
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +71,7 @@ def test_every_recommendation_says_its_sentence_confidence_and_samples(pages: An
             assert f'href="{sample["path"]}"' in html
     assert f'<span class="stat-figure">{usd(answer["saving_30d_usd"])}</span>' in html
     assert usd(answer["saving_30d_usd"]) == "$43.50", "of the two about the same requests the larger alone"
-    assert "Not in the total: a larger recommendation is about the same requests (model swap)." in html
+    assert "Not in the total: a larger recommendation is about the same requests (cheaper sibling model)." in html
     assert "<dt>The same at the price proposed</dt><dd>$5.00</dd>" in html
 
 

@@ -112,3 +112,27 @@ def test_a_resolved_filter_still_says_what_was_asked_for():
     assert Filters().resolved({"web"}) == Filters()
     assert resolved.only_project("app") == Filters(projects=("app",))
     assert resolved.without_projects().query_string() == "cost_center=r-d"
+
+
+def test_a_filter_that_nothing_fits_says_so_with_the_way_back(stage: Stage):
+    html = stage.html("/acme/overview?range=last_7d&project=nosuch")
+    (notice,) = re.findall(r'<div class="empty" role="status">.*?</div>', html, re.DOTALL)
+    assert "Nothing matches this filter" in notice
+    assert 'href="/acme/overview?range=last_7d"' in notice
+    assert "of everything, whatever the filter says" in html or "None is set." in html
+    assert "Nothing matches" not in stage.html("/acme/overview?range=last_7d")
+    assert stage.reader.get("/acme/charts/spend-by-provider.json?project=nosuch").json()["datasets"] == {"rows": []}
+
+
+def test_reports_asked_for_on_a_page_start_at_its_period(stage: Stage):
+    days = "range=custom&from=2026-03-02&to=2026-03-09"
+    centres = stage.html(f"/acme/cost-centers?{days}")
+    (link,) = re.findall(r'href="([^"]*)">Statement for Globex', centres)
+    assert parse_qs(urlsplit(unescape(link)).query) == {
+        "kind": ["statement"], "client": ["Globex"], "period": ["custom"], "from": ["2026-03-02"], "to": ["2026-03-09"],
+    }  # fmt: skip
+    for page in (f"/acme/projects/web?{days}", f"/acme/executive?{days}", unescape(link)):
+        html = stage.html(page)
+        assert re.search(r'<option value="custom" selected>', html), page
+        assert re.search(r'name="from" type="date" value="2026-03-02"', html), page
+    assert '<option value="last_month" selected>' in stage.html("/acme/executive?range=last_month")

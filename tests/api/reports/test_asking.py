@@ -130,6 +130,27 @@ def test_the_page_takes_a_form_and_shows_a_refused_one_again(member: Browser, en
     assert member.post_form("/acme-co/reports", {"kind": "project", "role": "owner"}).status_code == 422
 
 
+@on_sqlite
+def test_each_kind_has_a_form_of_its_own_that_links_fill_in(member: Browser) -> None:
+    asked = "period=custom&from=2026-05-01&to=2026-05-31"
+    statement = member.get(f"/acme-co/reports?kind=statement&client=Globex&{asked}").text
+    assert '<option value="Globex" selected>' in statement
+    assert '<option value="custom" selected>' in statement
+    assert 'value="2026-05-01"' in statement
+    assert 'name="project"' not in statement
+    assert (
+        'href="/acme-co/reports?kind=project&amp;period=custom&amp;from=2026-05-01&amp;to=2026-05-31#make"' in statement
+    )
+    project = member.get("/acme-co/reports").text
+    assert 'name="project"' in project
+    assert not [name for name in ("client", "charge", "exchange_rate", "hours") if f'name="{name}"' in project]
+    refused = member.post_form("/acme-co/reports", {"kind": "project", "project": "", "period": "last_month"})
+    assert refused.status_code == 422
+    assert refused.text.index("Choose the project this report is about.") > refused.text.index("Make a report")
+    mixed = {"kind": "executive", "period": "last_month", "from": "2026-05-01", "to": "2026-05-02"}
+    assert "or leave the days empty" in member.post_form("/acme-co/reports", mixed).text
+
+
 def test_a_finished_report_is_sent_with_its_digest(issued: Issued) -> None:
     shown = issued.world.get("acme/reports").json()["reports"]
     statement = next(one for one in shown if one["kind"] == "statement")

@@ -120,6 +120,15 @@ def test_what_was_issued_is_proved_and_what_was_changed_is_not(issued: Issued) -
     assert (nonsense.ok, nonsense.signature_holds, nonsense.issued) == (False, False, None)
 
 
+def test_a_damaged_file_is_told_from_one_that_is_no_pdf(issued: Issued) -> None:
+    damaged = verdict(issued, issued.pdf("executive").read_bytes().replace(b"/Root ", b"/Roof "))
+    assert any("structure is damaged" in fault for fault in damaged.faults), damaged.faults
+    assert "the file is no PDF at all" in verdict(issued, b"PK\x03\x04 a spreadsheet").faults
+    for found in (damaged, verdict(issued, b"")):
+        assert not found.ok
+        assert not found.figures_hold
+
+
 def test_another_key_or_other_figures_are_no_report_of_ours(issued: Issued, tmp_path: Path) -> None:
     stranger = ReportSigner.of(Home(tmp_path), FixedClock(NOW))
     again = gathered(issued, "executive")

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.db.models import Role
+from api.pages.words import MINUS
 from pipelines.lake.clock import FixedClock
 from pipelines.lake.database import open_database
 from pipelines.lake.paths import DATABASE_VARIABLE, Home
@@ -81,12 +82,12 @@ def pages(golden_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def usd(text: str) -> str:
     amount = Decimal(text).quantize(Decimal("0.01"))
-    return f"{'-' if amount < 0 else ''}${abs(amount):,}"
+    return f"{MINUS if amount < 0 else ''}${abs(amount):,}"
 
 
 def signed(text: str) -> str:
     words = usd(text)
-    return words if words == "$0.00" else words if words.startswith("\u2212") else f"+{words}"
+    return words if words == "$0.00" or words.startswith(MINUS) else f"+{words}"
 
 
 def test_months_show_what_was_logged_billed_and_the_variance_as_the_json_does(pages: Pages) -> None:
@@ -148,6 +149,9 @@ def test_a_month_shows_days_parts_coverage_and_what_changed_since_it_was_closed(
         assert f'title="{part["amount_usd"]} USD"' in html
     assert "Calls not seen billed, and in nobody's log \u2212$0.09 2 valued by their tokens on the bill" in words
     assert "7 of 9 requests seen" in words
+    assert "metered requests" in words
+    assert "are valued at its average price" not in words, "the bill names kinds of tokens"
+    assert "Last 12 months" in pages.words("/golden/reconciliation")
     september = pages.words("/golden/reconciliation/2026-09")
     assert "OpenAI Billed the provider restated its bill $9.50 +$0.50 $10.00" in september
     assert "Closed by ada@golden.example" in september

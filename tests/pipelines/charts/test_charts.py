@@ -139,6 +139,69 @@ def test_the_four_providers_are_told_apart_by_every_eye(theme: Theme, blind_to: 
         assert apart > 0.13, (one, other)
 
 
+@pytest.mark.parametrize("provider", sorted(PROVIDERS))
+def test_a_provider_has_the_same_hue_on_either_ground(provider: str):
+    hues = [
+        math.degrees(math.atan2(blueness, redness))
+        for _, redness, blueness in (seen(provider_range([provider], theme)[0], "nothing") for theme in Theme)
+    ]
+    apart = abs(hues[0] - hues[1]) % 360
+    assert min(apart, 360 - apart) < 30
+
+
+def of_nothing(name: str, count: int) -> list[dict[str, Any]]:
+    """Return rows in which every amount is zero and nobody is named."""
+    return [
+        {
+            column: f"2026-0{3 + place}"
+            if (name, column) == ("logged-and-billed", "at")
+            else 0
+            if column.endswith("_usd") or column in ("usd", "top", "requests", "percent", "seen", "billed", "place")
+            else None
+            if column in ("series", "label", "budget_label", "words")
+            else value(column, place)
+            for column in columns_of(name)
+        }
+        for place in range(count)
+    ]
+
+
+@pytest.mark.parametrize("name", chart_names())
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_chart_of_nothing_has_a_size_and_stands_on_its_axis(name: str, count: int):
+    series = [] if "series" in columns_of(name) else None
+    drawn = svg(name, of_nothing(name, count), series=series)
+    assert not re.search(r"Infinity|NaN|undefined", drawn)
+    found = re.search(r'<svg[^>]* width="([0-9.]+)" height="([0-9.]+)"', drawn)
+    assert found, drawn[:300]
+    assert 300 < float(found[1]) < 1_200
+    assert 0 < float(found[2]) < 500
+
+
+def test_a_period_before_of_nothing_lies_on_the_ground_not_in_mid_air():
+    made = chart("spend-by-provider", of_nothing("spend-by-provider", 3), series=[])
+    (layers, line, _) = made["layer"]
+    assert (layers["encoding"]["y"]["scale"]["domain"], line["encoding"]["y"]["scale"]["domain"]) == ([0, 1], [0, 1])
+    assert layers["encoding"]["color"]["legend"] is None
+    some = chart("spend-by-provider", rows("spend-by-provider"), series=["some 1"])
+    assert "domain" not in some["layer"][0]["encoding"]["y"].get("scale", {})
+    assert "legend" not in some["layer"][0]["encoding"]["color"]
+
+
+def test_a_single_day_is_seen():
+    one = {**rows("spend-by-provider", 2)[1], "series": "OpenAI", "baseline_usd": None}
+    drawn = svg("spend-by-provider", [one], series=["OpenAI"])
+    assert drawn.count(f'fill="{provider_range(["OpenAI"], Theme.LIGHT)[0]}"') >= 2, "a point beside the legend"
+
+
+def test_the_amount_over_the_first_bar_keeps_away_from_the_axis():
+    days = rows("spend-over-time", 3)
+    bars = [{**day, "cost_usd": cost} for day, cost in zip(days, (14.54, 1, 2), strict=True)]
+    drawn = svg("spend-over-time", bars, width=60)
+    (place,) = re.findall(r'translate\(([0-9.]+),[-0-9.]+\)"[^>]*>\$14\.54<', drawn)
+    assert float(place) >= 28
+
+
 def test_the_bundle_has_our_script_and_is_named_by_what_it_is_made_of(tmp_path: Path):
     main(str(tmp_path / "charts.js.gz"))
     text = gzip.decompress((tmp_path / "charts.js.gz").read_bytes()).decode()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from obstore.exceptions import GenericError
 
 from pipelines.exports import targets
 from pipelines.exports.loop import export_all
@@ -53,6 +54,13 @@ def test_keys_may_come_from_the_environment(
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     assert export_workspace(fresh.home, fresh.engine, settings).is_new
+
+
+def test_where_no_keys_are_given_the_reason_says_so_and_where_they_go() -> None:
+    asked = GenericError("Generic S3 error: Error performing PUT http://169.254.169.254/latest/api/token in 1.2s")
+    assert targets.reason_of(asked).startswith("no keys of the bucket were given")
+    assert "--keys-file FILE" in targets.reason_of(asked)
+    assert targets.reason_of(GenericError("no such bucket\nbody")) == "GenericError: no such bucket"
 
 
 def test_killed_while_it_writes_to_a_bucket_the_next_one_writes_the_rest(fresh: World, s3: str, bucket: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from marimo._convert.converters import MarimoConvert
 
 from pipelines.lake.paths import HOME_VARIABLE, Home
 from tests.pipelines.analysis.notebooks.conftest import KEYS, Ask, Run
@@ -22,6 +24,15 @@ ALL = {"range": "custom", "from": "2026-09-01", "to": "2026-11-20"}
 OURS = ("pipelines.lake", "pipelines.charts", "api.client")
 MAY_IMPORT = {"altair", "datetime", "marimo", "os", "polars"}
 WHAT_IF = {"at": "2026-11-20T12:00:00Z"}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_opening_one_in_the_editor_and_saving_it_changes_nothing(path: Path) -> None:
+    source = path.read_text()
+    assert MarimoConvert.from_py(source).to_py() == source
+    # Its editor writes cells of SQL again by itself, and with no comma before the bracket.
+    endings = re.findall(r'\n        """((?:,\n        output=False)?,\n        engine=\w+\n    \)\n)', source)
+    assert len(endings) == source.count("mo.sql(") > 0
 
 
 def dollars(amount: Any) -> Decimal:

@@ -148,6 +148,11 @@ def test_a_home_that_only_its_owner_may_write_opens_all_the_same(
     assert "cannot be written" in caplog.text
 
 
+def dollars_of(ask: Ask, first: str, last: str) -> Decimal:
+    """Return what the overview says was spent."""
+    return Decimal(ask("overview", range="custom", **{"from": first, "to": last})["totals"]["cost_usd"])
+
+
 @pytest.mark.parametrize("recipe", RECIPES, ids=["polars", "pandas", "duckdb", "client"])
 def test_the_recipes_work_as_they_stand(
     recipe: str, analysed_home: Home, server: TestClient, ask: Ask, monkeypatch: pytest.MonkeyPatch
@@ -162,6 +167,22 @@ def test_the_recipes_work_as_they_stand(
         assert len(frame) == ask("overview", range="last_month")["totals"]["requests"] > 0
         return
     rows = frame.fetchall() if isinstance(frame, duckdb.DuckDBPyRelation) else frame.to_numpy().tolist()
-    everyone = "every_workspace." if "DuckDBPyRelation" in type(frame).__name__ else ""
-    sql = f"select sum(cost_logged_millicents) from {everyone}fct_requests where project = 'atlas'"
-    assert Decimal(str(dict(rows)["atlas"])) * 100_000 == one(open_marts(analysed_home, "golden"), sql)
+    marts = open_marts(analysed_home, "golden")
+    if isinstance(frame, duckdb.DuckDBPyRelation):  # of all workspaces
+        shown = "spend_kind = 'metered' and withheld_reason is null"
+        sql = (
+            f"select sum(cost_logged_millicents) from every_workspace.fct_requests where project = 'atlas' and {shown}"
+        )
+        assert Decimal(str(dict(rows)["atlas"])) * 100_000 == one(marts, sql)
+        return
+    first, last = marts.execute("select min(local_day)::text, max(local_day)::text from mart_spend_daily").fetchall()[0]
+    assert sum(Decimal(str(usd)) for _, usd in rows if usd) == dollars_of(ask, first, last) > 0
+    # Nor does it add other monies, or what is withheld, where there are any.
+    marts.execute(
+        "create table with_others as from mart_spend_monthly"
+        " union all by name select * replace ('subscription_imputed' as spend_kind) from mart_spend_monthly"
+        " union all by name select * replace ('project_archived' as withheld_reason) from mart_spend_monthly"
+    )
+    (query,) = re.findall(r'"{3}(.*?)"{3}', recipe, re.DOTALL)
+    with_others = marts.execute(query.replace("mart_spend_monthly", "with_others")).fetchall()
+    assert sorted(with_others) == sorted(marts.execute(query).fetchall())
