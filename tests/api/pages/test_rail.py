@@ -34,6 +34,22 @@ def test_a_filter_is_in_every_link_to_another_view_and_ticked_in_the_form(stage:
     assert re.search(r'name="range" value="last_7d" checked', html)
 
 
+@pytest.mark.parametrize("path", ["overview", "projects", "projects/web"])
+def test_links_within_a_page_to_other_figures_carry_its_filter(stage: Stage, path: str):
+    html = stage.html(f"/acme/{path}?range=last_7d&provider=openai")
+    (main,) = re.findall(r"<main.*?</main>", re.sub(r'<ul class="chips".*?</ul>', "", html, flags=re.DOTALL), re.DOTALL)
+    links = [
+        unescape(found)
+        for found in re.findall(r'href="(/acme/(?:projects|requests|cost-centers)(?:[/?][^"]*)?)"', main)
+    ]
+    assert links
+    for link in links:
+        given = parse_qs(urlsplit(link).query)
+        # A figure of another period, such as today's, leads to that period.
+        assert "range" in given, link
+        assert given.get("provider") == ["openai"], link
+
+
 def test_each_chip_leads_to_the_page_without_it_and_one_to_the_page_without_any(stage: Stage):
     html = stage.html("/acme/requests?provider=openai&provider=anthropic&project=web&search=req_1")
     *single, everything = chips(html)
