@@ -67,6 +67,41 @@ class MeterHome:
         """Where this machine's identity is kept."""
         return self.root / "machine.json"
 
+    @property
+    def config_path(self) -> Path:
+        """What a person sets: `config.toml` (`daemon.config`)."""
+        return self.root / "config.toml"
+
+    @property
+    def database_path(self) -> Path:
+        """The local store (`daemon.store`)."""
+        return self.root / "db.sqlite"
+
+    @property
+    def cloud_key_path(self) -> Path:
+        """Fernet key of the store's encrypted column."""
+        return self.root / "cloud.key"
+
+    @property
+    def prices_path(self) -> Path:
+        """A person's own prices, over the bundled ones."""
+        return self.root / "prices.toml"
+
+    @property
+    def authority_folder(self) -> Path:
+        """The certificate authority of this machine's proxy."""
+        return self.root / "ca"
+
+    @property
+    def running_path(self) -> Path:
+        """What the running daemon says of itself: process, ports."""
+        return self.root / "running.json"
+
+    @property
+    def log_path(self) -> Path:
+        """The daemon's log."""
+        return self.root / "daemon.log"
+
     def load(self) -> Credentials | None:
         """Return the stored credentials, None when this machine is not paired.
 
@@ -77,7 +112,7 @@ class MeterHome:
 
     def store(self, credentials: Credentials) -> None:
         """Write the credentials in one step: after a crash the file is the old one or the new one."""
-        self._write(self.credentials_path, msgspec.json.encode(credentials))
+        self.write(self.credentials_path, msgspec.json.encode(credentials) + b"\n")
 
     def wipe(self) -> None:
         """Remove the credentials, if any."""
@@ -88,19 +123,20 @@ class MeterHome:
         machine = _load(self.machine_path, Machine, "remove it to get a new identity")
         if machine is None:
             machine = Machine(machine_id=str(uuid.uuid4()))
-            self._write(self.machine_path, msgspec.json.encode(machine))
+            self.write(self.machine_path, msgspec.json.encode(machine) + b"\n")
         try:
             return uuid.UUID(machine.machine_id).hex
         except ValueError as error:
             raise UnreadableStateError(f"{self.machine_path} holds no UUID: remove it to get a new identity") from error
 
-    def _write(self, path: Path, content: bytes) -> None:
+    def write(self, path: Path, content: bytes) -> None:
+        """Replace a file of the home in one step, mode 0600: after a crash it is the old one or the new one."""
         self.root.mkdir(parents=True, exist_ok=True, mode=_PRIVATE_FOLDER)
         # mkstemp opens with mode 0600, so that the secret is never readable by others, not even for a moment.
         descriptor, temporary = tempfile.mkstemp(dir=self.root, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(content + b"\n")
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).replace(path)
@@ -116,7 +152,7 @@ def _load(path: Path, kind: type[T], remedy: str) -> T | None:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableStateError(f"{path} cannot be read: {remedy}") from error
 
 

@@ -17,8 +17,8 @@ from datetime import date
 from types import MappingProxyType
 from typing import Final
 
+from daemon.calls.tokens import ReportedTokens, from_reported
 from daemon.simulate.prices import BilledTokens, Rates, cost_picodollars
-from daemon.simulate.usage import THINKING_APART
 from daemon.wire.record import Record
 
 HEADER: Final = ("Date", "Type", "Model", "API key", "Description", "Requests", "Currency", "Amount")
@@ -163,11 +163,15 @@ def _add_unmetered(ledger: _Ledger, unmetered: Sequence[Record], month: str) -> 
 
 def _cost(record: Record) -> int:
     """Return picodollars by the provider's own count of its tokens."""
-    prompt = record.input_tokens
-    if record.provider != "anthropic":
-        prompt -= record.cached_tokens + record.cache_write_tokens
-    output = record.output_tokens + (record.thinking_tokens if record.provider in THINKING_APART else 0)
-    tokens = BilledTokens(prompt, record.cached_tokens, record.cache_write_tokens, output)
+    counts = ReportedTokens(
+        record.input_tokens,
+        record.output_tokens,
+        record.thinking_tokens,
+        record.cached_tokens,
+        record.cache_write_tokens,
+    )
+    kinds = from_reported(record.provider, counts)
+    tokens = BilledTokens(kinds.uncached_input, kinds.cache_read, kinds.cache_write, kinds.output)
     listed = cost_picodollars(record.provider, record.model, tokens, date.fromisoformat(record.requested_at[:10]))
     if listed is not None:
         return listed

@@ -10,11 +10,11 @@ from random import Random
 from typing import Final
 from uuid import UUID
 
+from daemon.calls.tokens import Tokens, as_reported
 from daemon.clock import SECOND, iso_of_micros
 from daemon.simulate.catalog import Laptop, Style
 from daemon.simulate.prices import cost_picodollars, millicents_half_even
 from daemon.simulate.session import Call
-from daemon.simulate.usage import as_reported
 from daemon.wire.record import Record
 
 _METHODS: Final = ("git", "rcfile", "env", "workdir", "ide_sniff", "parent_git", "container", "process_heuristics")
@@ -42,7 +42,7 @@ class RecordMaker:
         With `minimal`, the privacy preset of that name holds, whatever the laptop's own is.
         """
         random, model = self._random, call.model
-        counts = as_reported(model.provider, call.tokens, call.thinking)
+        counts = as_reported(model.provider, _tokens(call))
         cost = _cost(call)
         recorded_us = call.requested_us + int(call.latency_ms * 1000) + random.randrange(900, 40_000)
         record = Record(
@@ -82,6 +82,17 @@ class RecordMaker:
             return None
         separator = "\\" if self._laptop.platform == "Windows" else "/"
         return f"{self._laptop.home}{separator}{call.project.slug}"
+
+
+def _tokens(call: Call) -> Tokens:
+    billed = call.tokens
+    return Tokens(
+        uncached_input=billed.uncached_input,
+        cache_read=billed.cache_read,
+        cache_write_5m=billed.cache_write,
+        output=billed.output,
+        thinking=call.thinking,
+    )
 
 
 def _cost(call: Call) -> int | None:

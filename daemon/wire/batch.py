@@ -79,6 +79,7 @@ class BatchAccount(msgspec.Struct, kw_only=True, frozen=True):
     Attributes:
         state: `pending` until a build has taken the batch in, then `final`.
         build_id: the build that settled it.
+        records_sha256: SHA-256 of the upload's JSON without its batch_id; None from servers that do not say.
     """
 
     batch_id: str
@@ -89,6 +90,7 @@ class BatchAccount(msgspec.Struct, kw_only=True, frozen=True):
     duplicate: Count
     quarantined: Count
     build_id: str | None = None
+    records_sha256: str | None = None
 
 
 class Receipts(msgspec.Struct, kw_only=True, frozen=True):

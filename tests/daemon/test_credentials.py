@@ -64,7 +64,9 @@ def test_the_fingerprint_is_32_hex_digits_and_stays(home: MeterHome) -> None:
     assert mode(home.machine_path) == 0o600
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff", b'{"endpoint": 1, "api_key": "x"}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"{}", b"\xff", b'{"endpoint": 1, "api_key": "x"}', b'{"a":' + b"[" * 9999]
+)
 def test_a_damaged_file_is_named(home: MeterHome, content: bytes) -> None:
     home.root.mkdir(parents=True)
     home.credentials_path.write_bytes(content)

@@ -57,7 +57,7 @@ def test_simulate_pairs_uploads_and_reports_exact_totals(cloud: Any, home: Meter
 
 
 def test_the_documented_events_have_the_documented_keys(cloud: Any, home: MeterHome) -> None:
-    readme = (Path(__file__).parents[2] / "daemon" / "README.md").read_text()
+    readme = (Path(__file__).parents[2] / "daemon" / "simulate" / "README.md").read_text()
     for event in events(simulate(cloud, "--rows", "50", "--days", "2").stdout):
         documented = readme.split(f'{{"event": "{event["event"]}"', 1)[1].split("}", 1)[0]
         keys = [part.strip().strip('"') for part in documented.split(",") if part.strip()]
