@@ -65,6 +65,7 @@ RECEIPTS: Final[dict[str, Any]] = {
             "duplicate": 19,
             "quarantined": 1,
             "build_id": "b20261101T093010-1a2b3c4d",
+            "records_sha256": "9f0c3b6f0e2f7f0f3a5d6c1b2e4a8d7c6b5a4938271605f4e3d2c1b0a9988776",
         }
     ]
 }

@@ -148,13 +148,13 @@ def _set_aside(read: ReadBatch, faults: list[Fault], ids: Column) -> tuple[list[
 
 
 def _landing_columns(
-    columns: dict[str, Column], instants: dict[str, Column], extras: list[str | None] | None
+    columns: dict[str, Column], instants: dict[str, Column], extras: Column | None
 ) -> dict[str, Column]:
     length = len(columns["id"])
     shaped = {name: column for name, column in columns.items() if name in _LANDED_NAMES}
     shaped |= instants
     shaped["cost_logged_millicents"] = pc.coalesce(columns["cost_millicents"], columns["cost_usd_minor_units"])
-    shaped["extra_json"] = pa.nulls(length, pa.string()) if extras is None else array(extras, pa.string())
+    shaped["extra_json"] = pa.nulls(length, pa.string()) if extras is None else extras
     shaped |= {name: pa.nulls(length, pa.int64()) for name in ORIGIN_COLUMNS}
     return shaped
 

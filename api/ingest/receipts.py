@@ -60,4 +60,5 @@ def _account(row: RowMapping, settled: tuple[int, int, int] | None, snapshot: Sn
         duplicate=duplicate,
         quarantined=quarantined,
         build_id=snapshot.build_id if settled and snapshot else None,
+        records_sha256=row["records_sha256"],
     )

@@ -14,14 +14,14 @@ import pyarrow as pa
 
 from api.errors import Refused
 from api.ingest.columnar import ReadBatch
+from api.ingest.extras import EXTRAS_CAP_CHARACTERS
+from api.ingest.extras import as_text as extras_text
 from api.ingest.scanner import MalformedError, RepeatedKey, Scanner, TooDeep, Unbelievable
 from daemon.wire.batch import Quarantined
 from daemon.wire.record import RECORD_KEYS
 from pipelines.lake.arrow import array
 from pipelines.lake.schema import WIRE_STRUCT, WIRE_TYPES
 
-EXTRAS_CAP_CHARACTERS: Final = 65_536
-"""Unknown keys are kept up to this much JSON text per row."""
 LONGEST_SHOWN_ID: Final = 64
 _KNOWN: Final = frozenset(RECORD_KEYS)
 _ACCEPTED: Final[dict[pa.DataType, tuple[type, ...]]] = {
@@ -123,7 +123,7 @@ class _Gathered:
             records=array(self._rows, type=WIRE_STRUCT),
             received=self._received,
             positions=self._positions,
-            extras=self._extras if any(self._extras) else None,
+            extras=array(self._extras, pa.string()) if any(self._extras) else None,
             refused=self._refused,
             refused_raw=self._raw,
         )
@@ -166,7 +166,7 @@ def _judge_extras(extras: str | None) -> tuple[str, str] | None:
 
 def _extras(record: dict[str, Any]) -> str | None:
     unknown = {key: item for key, item in record.items() if key not in _KNOWN}
-    return json.dumps(unknown, default=_plain, ensure_ascii=False) if unknown else None
+    return extras_text(unknown, default=_plain) if unknown else None
 
 
 def _plain(value: object) -> object:
