@@ -1,0 +1,1 @@
+"""The local record of calls: SQLite, its migrations, the outbox."""
