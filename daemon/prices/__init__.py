@@ -1,0 +1,1 @@
+"""What a call costs: the dated price table and a person's own prices."""
