@@ -1,0 +1,1 @@
+"""Seeing calls as they happen."""

@@ -1,0 +1,1 @@
+"""What each provider's requests and answers say of a call: pure, without a proxy."""
