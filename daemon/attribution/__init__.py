@@ -1,0 +1,1 @@
+"""Whose call it is: the chain of rules from a process to a project."""
