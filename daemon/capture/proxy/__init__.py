@@ -1,0 +1,1 @@
+"""The embedded mitmproxy: the only room that imports it."""
