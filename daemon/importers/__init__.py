@@ -1,0 +1,1 @@
+"""Calls that no proxy sees: session logs and exports of other tools."""
