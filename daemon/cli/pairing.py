@@ -7,6 +7,7 @@ Belongs here: the order of the steps, shared by `cloud connect` and `simulate`. 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,13 +53,27 @@ class PairingRequest:
     timeout_seconds: float = 600.0
 
 
-def pair(client: CloudClient, home: MeterHome, request: PairingRequest, screen: PairingScreen) -> Credentials:
+def pair(
+    client: CloudClient,
+    home: MeterHome,
+    request: PairingRequest,
+    screen: PairingScreen,
+    *,
+    keep: Callable[[Credentials], None] | None = None,
+) -> Credentials:
     """Pair this machine and store its credentials.
 
     Whoever approved may have let the machine into a workspace its owner never meant: nothing is stored before the owner
     has seen which one, and a token the owner does not want is made unusable.
 
     The first authenticated call comes after the credentials are on disk: until then the server hands the key out again.
+
+    Args:
+        client: of the cloud, without a token.
+        home: where the credentials go.
+        request: who asks.
+        screen: shows it.
+        keep: writes the pairing down; None writes the credentials alone.
 
     Raises:
         PairingEnded: `declined`, besides the ends that the cloud knows.
@@ -89,7 +104,7 @@ def pair(client: CloudClient, home: MeterHome, request: PairingRequest, screen: 
         workspace_name=state.workspace_name,
         machine_id=state.machine_id,
     )
-    home.store(credentials)
+    (keep or home.store)(credentials)
     with contextlib.suppress(Unavailable):
         client.whoami()
     screen.paired(credentials, state)

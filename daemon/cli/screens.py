@@ -8,52 +8,70 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any
+from typing import Any, Self
 
 import click
 
+from daemon.cli.cloud_parts import host_of
+from daemon.cli.lines import Lines
+from daemon.cli.plain_text import printable
 from daemon.credentials import Credentials
 from daemon.wire.pairing import PairingStarted, PairingState
 
 
 class ConnectScreen:
-    """The screen of `cloud connect`: lines that start with a dot, or one JSON object at the end."""
+    """The screen of `cloud connect`: lines that start with a dot, or one JSON object at the end.
+
+    Use as a context manager, which ends the spinner.
+
+    Attributes:
+        lines: where everything is said.
+    """
 
     def __init__(self, *, as_json: bool, browser: bool, agreed: bool) -> None:
         """With `as_json`, stdout carries one object and prompts go to stderr; with `agreed`, nothing is asked."""
+        self.lines = Lines(as_json=as_json)
         self._as_json = as_json
         self._agreed = agreed
         self._browser = browser and not as_json and sys.stdout.isatty()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.lines.rest()
+
     def asking(self, base_url: str) -> None:
         """Say whom this machine asks, and that it will have to be answered."""
         if not self._agreed and not sys.stdin.isatty():
-            self._line("This is no terminal: answer the question at the end by a pipe, or agree beforehand with --yes.")
-        self._line(f"Requesting pairing code from {base_url}…")
+            self.lines.say(
+                "This is no terminal: answer the question at the end by a pipe, or agree beforehand with --yes."
+            )
+        self.lines.wait_for(f"Requesting pairing code from {host_of(base_url)}…")
 
     def code(self, started: PairingStarted) -> None:
         """Show the code and where to approve it; open a browser when a person sits at a graphical screen."""
-        self._line(f"Pairing code: {started.pairing_code}")
-        self._line(f"Approve at: {started.pairing_url}")
+        self.lines.say(f"Pairing code: {started.pairing_code}")
+        self.lines.say(f"Approve at: {started.pairing_url}")
         if self._browser and _has_display() and started.pairing_url.startswith(("https://", "http://")):
             import webbrowser  # noqa: PLC0415 - only when one is wanted
 
             webbrowser.open(started.pairing_url)
-        self._line(f"Or an operator runs: {_operator_command(started)}")
-        self._line("Waiting for approval… (Ctrl-C to cancel)")
+        self.lines.say(f"Or an operator runs: {_operator_command(started)}")
+        self.lines.wait_for("Waiting for approval… (Ctrl-C to cancel)")
 
     def confirmed(self, state: PairingState) -> bool:
         """Ask whether usage may go to the workspace that let this machine in."""
         if self._agreed:
             return True
         workspace = state.workspace_name or state.workspace_id or "(unnamed)"
-        self._line(f"Workspace: {workspace}")
-        self._line(f"Approved by: {state.approved_by or '(not said)'}")
+        self.lines.say(f"Workspace: {workspace}")
+        self.lines.say(f"Approved by: {state.approved_by or '(not said)'}")
         try:
             return click.confirm("● Send this machine's usage there?", default=True, err=self._as_json)
         except click.Abort:
             click.echo(err=self._as_json)
-            self._line("Nobody answered. Where nobody can, `--yes` agrees beforehand.")
+            self.lines.say("Nobody answered. Where nobody can, `--yes` agrees beforehand.")
             return False
 
     def paired(self, credentials: Credentials, state: PairingState) -> None:
@@ -61,25 +79,23 @@ class ConnectScreen:
         if self._agreed or self._as_json:
             self._end(credentials, state.approved_by, already_connected=False)
             return
-        self._line(f"Connected. Machine id: {credentials.machine_id or '(none)'}")
+        self.lines.say(f"Connected. Machine id: {credentials.machine_id or '(none)'}")
 
     def already(self, credentials: Credentials) -> None:
         """Say that there is nothing to do."""
-        self._line("Already connected (use --force to pair again).")
+        self.lines.say("Already connected (use --force to pair again).")
         self._end(credentials, None, already_connected=True)
 
     def _end(self, credentials: Credentials, approved_by: str | None, *, already_connected: bool) -> None:
         if self._as_json:
+            self.lines.rest()
             answer = _identity(credentials) | {"approved_by": approved_by, "already_connected": already_connected}
             click.echo(json.dumps(answer))
             return
-        self._line(f"Workspace: {credentials.workspace_name or credentials.workspace_id or '(unnamed)'}")
+        self.lines.say(f"Workspace: {credentials.workspace_name or credentials.workspace_id or '(unnamed)'}")
         if approved_by:
-            self._line(f"Approved by: {approved_by}")
-        self._line(f"Machine id: {credentials.machine_id or '(none)'}")
-
-    def _line(self, text: str) -> None:
-        click.echo(f"● {text}", err=self._as_json)
+            self.lines.say(f"Approved by: {approved_by}")
+        self.lines.say(f"Machine id: {credentials.machine_id or '(none)'}")
 
 
 class EventScreen:
@@ -138,7 +154,7 @@ class EventScreen:
 
     def _person(self, line: str) -> None:
         if not self._json_lines:
-            click.echo(line, err=True)
+            click.echo(printable(line), err=True)
 
 
 def _identity(credentials: Credentials) -> dict[str, Any]:

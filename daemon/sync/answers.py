@@ -5,6 +5,8 @@ Belongs here: the meaning of statuses and bodies. Does not belong here: sending 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
@@ -14,9 +16,43 @@ from daemon.wire.batch import Receipt
 from daemon.wire.errors import ErrorBody
 
 _SHOWN: Final = 200
+_ANSWER_BYTES: Final = 32 * 1024 * 1024
+"""No cloud answers more: totals of ten years of days and projects stay far below."""
 _RECEIPT_KEYS: Final = frozenset({"batch_id", "accepted"})
+_FULL_RECEIPT_KEYS: Final = frozenset({"received", "accepted", "duplicates", "quarantined", "withheld"})
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """A 2xx to a batch.
+
+    Attributes:
+        status: the HTTP status.
+        receipt: as the server wrote it, or one that counts every record as accepted.
+        in_full: whether the server wrote it; False for an empty body and for bare counts.
+    """
+
+    status: int
+    receipt: Receipt
+    in_full: bool
+
+
+def bounded(parts: Iterable[bytes], status: int) -> bytes:
+    """Return an answer's body, read as it comes.
+
+    Raises:
+        ContractMismatch: it does not end where any cloud's would.
+    """
+    read: list[bytes] = []
+    size = 0
+    for part in parts:
+        size += len(part)
+        if size > _ANSWER_BYTES:
+            raise ContractMismatch("The answer is too long: check the base URL", status=status)
+        read.append(part)
+    return b"".join(read)
 
 
 def verdict(status: int, content: bytes) -> dict[str, Any] | None:
@@ -55,8 +91,8 @@ def typed(kind: type[T], answer: dict[str, Any] | None, *, status: int) -> T:
         raise ContractMismatch(f"The answer is no {kind.__name__}: {error}", status=status) from error
 
 
-def receipt_of(answer: dict[str, Any] | None, *, status: int, batch_id: str, row_count: int) -> Receipt:
-    """Return the receipt of a batch.
+def acknowledged(answer: dict[str, Any] | None, *, status: int, batch_id: str, row_count: int) -> Acknowledged:
+    """Return what a 2xx says of a batch.
 
     Servers of this protocol may answer with nothing, or with counts only: any of these acknowledges the whole page.
 
@@ -65,9 +101,12 @@ def receipt_of(answer: dict[str, Any] | None, *, status: int, batch_id: str, row
     """
     if answer and not _RECEIPT_KEYS & answer.keys():
         raise ContractMismatch("The answer is no receipt: check the base URL", status=status)
-    if answer and {"received", "quarantined", "withheld"} <= answer.keys():
-        return typed(Receipt, answer, status=status)
-    return Receipt(batch_id=batch_id, received=row_count, accepted=row_count, duplicates=0, withheld=[], quarantined=[])
+    if answer and answer.keys() >= _FULL_RECEIPT_KEYS:
+        return Acknowledged(status, typed(Receipt, answer, status=status), in_full=True)
+    assumed = Receipt(
+        batch_id=batch_id, received=row_count, accepted=row_count, duplicates=0, withheld=[], quarantined=[]
+    )
+    return Acknowledged(status, assumed, in_full=False)
 
 
 def _refuse(status: int, content: bytes) -> NoReturn:

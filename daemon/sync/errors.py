@@ -33,11 +33,13 @@ class Unavailable(CloudError):  # noqa: N818 - the name says what happened
 
     Attributes:
         status: the last HTTP status, None when there was no answer.
+        retry_after: seconds the cloud asked to be left alone for, None when it did not say.
     """
 
-    def __init__(self, message: str, *, status: int | None = None) -> None:
+    def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after = retry_after
 
 
 class ContractMismatch(CloudError):  # noqa: N818 - the name says what happened

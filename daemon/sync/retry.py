@@ -25,6 +25,7 @@ class RetryPolicy:
         cap_seconds: longest wait of our own choosing; a server's `Retry-After` may go up to 300 s.
         sleep: takes seconds; tests inject their own.
         jitter: returns a number in [0, 1).
+        announce: told why and for how many seconds, before every wait.
     """
 
     retries: int = 8
@@ -32,14 +33,21 @@ class RetryPolicy:
     cap_seconds: float = 30.0
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = field(default=random.random)
+    announce: Callable[[str, float], None] | None = None
 
-    def wait(self, attempt: int, retry_after: float | None) -> None:
-        """Sleep before retry number `attempt` (from 0), as long as the server asked or the back-off says."""
+    def seconds(self, attempt: int, retry_after: float | None) -> float:
+        """Return how long to wait before retry number `attempt` (from 0): as the server asked, else the back-off."""
         if retry_after is not None:
-            self.sleep(retry_after)
-            return
-        backoff = min(self.first_seconds * 2.0**attempt, self.cap_seconds)
-        self.sleep(backoff * (1.0 + 0.2 * self.jitter()))
+            return retry_after
+        # The exponent is bounded: a machine that was offline for a month has failed very often.
+        backoff = min(self.first_seconds * 2.0 ** min(attempt, 30), self.cap_seconds)
+        return backoff * (1.0 + 0.2 * self.jitter())
+
+    def wait(self, seconds: float, reason: str) -> None:
+        """Sleep, after saying so to whoever wants to know."""
+        if self.announce is not None:
+            self.announce(reason, seconds)
+        self.sleep(seconds)
 
 
 def is_transient(status: int) -> bool:

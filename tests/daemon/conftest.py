@@ -157,6 +157,7 @@ def cloud() -> Iterator[FakeCloud]:
     fake.script("POST", "/v1/pairing/start", Answer(200, STARTED))
     fake.script("POST", "/v1/pairing/poll", Answer(200, APPROVED))
     fake.script("GET", "/v1/daemon/whoami", Answer(200, WHOAMI))
+    fake.script("POST", "/v1/pairing/revoke", Answer(204))
     fake.script("DELETE", "/v1/daemon/disconnect", Answer(204))
     fake.script("POST", "/v1/requests/batch", receipt_for)
     yield fake

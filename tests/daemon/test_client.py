@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 from datetime import UTC, date, datetime
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from daemon.simulate.history import Plan, generate
 from daemon.sync.client import CloudClient
-from daemon.sync.errors import CloudError, ContractMismatch, Forbidden, Refused, TokenRejected, Unavailable
+from daemon.sync.errors import ContractMismatch, Forbidden, Refused, TokenRejected, Unavailable
 from daemon.sync.retry import RetryPolicy
 from daemon.wire.record import Record
 
@@ -213,12 +214,6 @@ def test_without_a_token_nothing_is_sent(cloud: Any) -> None:
     assert cloud.seen == []
 
 
-@pytest.mark.parametrize("url", ["", "meter.local", "ftp://meter.local", "http://", "https:///v1"])
-def test_an_address_that_is_no_http_url_is_refused(url: str) -> None:
-    with pytest.raises(CloudError, match="base URL"):
-        CloudClient(url)
-
-
 def test_a_path_prefix_is_kept(cloud: Any, kit: Any) -> None:
     cloud.script("GET", "/meter/v1/daemon/whoami", kit.answer(200, kit.whoami))
     with CloudClient(f"{cloud.url}/meter/", "t") as client:
@@ -234,8 +229,34 @@ def test_proxy_variables_are_ignored(cloud: Any, monkeypatch: pytest.MonkeyPatch
 
 def test_disconnect_counts_a_dead_token_as_done(client: Any, cloud: Any, kit: Any) -> None:
     client.disconnect()
+    cloud.script("POST", "/v1/pairing/revoke", kit.answer(401))
+    client.disconnect()
+    cloud.script("POST", "/v1/pairing/revoke", kit.answer(404))
     cloud.script("DELETE", "/v1/daemon/disconnect", kit.answer(401))
     client.disconnect()
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(client: Any, cloud: Any, kit: Any) -> None:
+    bomb = gzip.compress(b" " * 40_000_000)
+    cloud.script("GET", "/v1/daemon/whoami", kit.answer(200, bomb, {"Content-Encoding": "gzip"}))
+    with pytest.raises(ContractMismatch, match="too long"):
+        client.whoami()
+
+
+def test_all_calls_together_end_in_time(cloud: Any, kit: Any) -> None:
+    announced: list[tuple[str, float]] = []
+    clock = iter(range(0, 1000, 5))
+    retry = RetryPolicy(
+        sleep=lambda _: None, jitter=lambda: 0.0, announce=lambda why, wait: announced.append((why, wait))
+    )
+    cloud.script("GET", "/v1/daemon/whoami", kit.answer(503))
+    with (
+        CloudClient(cloud.url, "t", retry=retry, overall_seconds=30.0, monotonic=lambda: float(next(clock))) as client,
+        pytest.raises(Unavailable),
+    ):
+        client.whoami()
+    assert 1 <= len(announced) <= 3
+    assert announced[0] == ("The cloud answers 503", 1.0)
 
 
 def test_receipts_totals_and_prices_are_typed(client: Any, cloud: Any, kit: Any) -> None:

@@ -26,7 +26,7 @@ def run(*arguments: str, typed: str = "") -> Result:
 
 
 def connect(cloud: Any, *more: str, typed: str = "y\n") -> Result:
-    options = ("--base-url", cloud.url, "--poll-interval-seconds", "0.05")
+    options = ("--base-url", cloud.url, "--poll-interval-seconds", "0.05", "--without-daemon")
     return run("cloud", "connect", *options, *more, typed=typed)
 
 
@@ -63,8 +63,8 @@ def test_a_workspace_its_owner_does_not_want_gets_nothing(cloud: Any, home: Mete
         "Send this machine's usage there?"
     )
     assert home.load() is None
-    after = [one.path for one in cloud.seen if not one.path.startswith("/v1/pairing")]
-    assert after == ["/v1/daemon/disconnect"]
+    asked = [one.path for one in cloud.seen]
+    assert asked == ["/v1/pairing/start", "/v1/pairing/poll", "/v1/pairing/revoke"]
 
 
 def test_a_script_may_agree_beforehand(cloud: Any, home: MeterHome) -> None:
@@ -143,7 +143,11 @@ def test_a_pairing_that_ends_stores_nothing(cloud: Any, home: MeterHome, kit: An
 
 def test_whoami_shows_what_the_token_stands_for(cloud: Any, home: MeterHome) -> None:
     connect(cloud)
-    assert "● Workspace: Acme Co" in run("cloud", "whoami").stdout
+    assert run("cloud", "whoami").stdout.splitlines() == [
+        "● Workspace: Acme Co",
+        "● Machine id: 6f9d7c1e-0000-4000-8000-000000000002",
+        "● Hostname: vk.local",
+    ]
     assert json.loads(run("cloud", "whoami", "--json").stdout)["state"] == "ACTIVE"
 
 
@@ -171,19 +175,30 @@ def test_a_damaged_credentials_file_is_a_plain_sentence(home: MeterHome) -> None
     assert "cloud-credentials.json cannot be read" in result.stderr
 
 
-def test_disconnect_revokes_and_wipes(cloud: Any, home: MeterHome) -> None:
+def test_disconnect_says_what_is_documented_and_revokes_before_it_wipes(cloud: Any, home: MeterHome) -> None:
     connect(cloud)
     result = run("cloud", "disconnect")
     assert result.exit_code == 0
-    assert "Disconnected." in result.stdout
-    assert cloud.seen[-1].method == "DELETE"
+    assert result.stdout.splitlines() == [
+        f"● Revoking token at {cloud.url.removeprefix('http://')}…",
+        "● Token revoked.",
+        "● Local: cloud.enabled = false; credentials wiped.",
+    ]
+    assert (cloud.seen[-1].method, cloud.seen[-1].path) == ("POST", "/v1/pairing/revoke")
     assert home.load() is None
+
+
+def test_disconnect_uses_the_older_name_where_the_cloud_knows_no_other(cloud: Any, home: MeterHome, kit: Any) -> None:
+    connect(cloud)
+    cloud.script("POST", "/v1/pairing/revoke", kit.answer(404))
+    assert run("cloud", "disconnect").exit_code == 0
+    assert (cloud.seen[-1].method, cloud.seen[-1].path) == ("DELETE", "/v1/daemon/disconnect")
 
 
 def test_disconnect_wipes_even_when_the_cloud_refuses(cloud: Any, home: MeterHome, kit: Any) -> None:
     connect(cloud)
-    cloud.script("DELETE", "/v1/daemon/disconnect", kit.answer(404))
+    cloud.script("POST", "/v1/pairing/revoke", kit.answer(409))
     result = run("cloud", "disconnect", "--json")
     assert result.exit_code == 1
-    assert json.loads(result.stdout) == {"disconnected": True, "revoked": False}
+    assert json.loads(result.stdout) == {"disconnected": True, "revoked": False, "enabled": False}
     assert home.load() is None

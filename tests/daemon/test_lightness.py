@@ -14,8 +14,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 HEAVY = {
     *("duckdb", "polars", "pyarrow", "pandas", "numpy", "dagster", "dbt", "fastapi", "starlette", "sqlalchemy"),
-    *("cryptography", "rich", "genai_prices", "api", "pipelines", "orjson", "zstandard", "alembic", "pydantic"),
+    *("genai_prices", "api", "pipelines", "orjson", "alembic", "pydantic"),
 }
+WANTED_LATE = {"httpx", "msgspec", "rich", "cryptography", "psutil", "tomlkit", "opentelemetry", "google", "mitmproxy"}
+"""What the laptop installs, and commands import when they run."""
 
 
 def modules_after(statement: str) -> set[str]:
@@ -26,23 +28,24 @@ def modules_after(statement: str) -> set[str]:
 
 def test_help_imports_neither_http_nor_codecs() -> None:
     loaded = modules_after("import daemon.cli.main")
-    assert not loaded & ({"httpx", "httpcore", "msgspec", "zoneinfo", "asyncio", "ssl"} | HEAVY)
+    assert not loaded & ({"httpcore", "zoneinfo", "asyncio", "ssl", "sqlite3"} | WANTED_LATE | HEAVY)
 
 
 def test_the_whole_room_imports_nothing_of_the_server() -> None:
     names = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for path in sorted((ROOT / "daemon").rglob("*.py"))
-        if path.name != "__init__.py"
+        if path.name != "__init__.py" and "daemon/capture/proxy" not in path.as_posix()
     ]
     # None in sys.modules makes an import fail, as on a machine where it is not installed. (httpx itself tries a few.)
     absent = f"sys.modules.update(dict.fromkeys({sorted(HEAVY)}))"
     assert set(names) <= modules_after("\n".join([absent, *(f"import {name}" for name in names)]))
 
 
-def test_the_base_install_is_three_packages() -> None:
+def test_the_base_install_is_nine_small_packages() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert sorted(line.split(">")[0] for line in project["dependencies"]) == ["click", "httpx", "msgspec"]
+    named = ["certifi", "click", "cryptography", "httpx", "msgspec", "opentelemetry-proto", "psutil", "rich", "tomlkit"]
+    assert sorted(line.split(">")[0] for line in project["dependencies"]) == named
 
 
 @pytest.mark.skipif(not hasattr(os, "wait4"), reason="CPU time of a child is a POSIX notion")
@@ -57,38 +60,3 @@ def _processor_seconds(*arguments: str) -> float:
         process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0
     return usage.ru_utime + usage.ru_stime
-
-
-@pytest.mark.parametrize(
-    ("command", "expected"),
-    [
-        ([], ["cloud", "simulate", "Examples:"]),
-        (["cloud"], ["connect", "whoami", "disconnect"]),
-        (["cloud", "connect"], ["--base-url", "--workspace", "--no-browser", "--force", "--json", "Example:"]),
-        (["cloud", "whoami"], ["--json", "Example:"]),
-        (["cloud", "disconnect"], ["--json", "Example:"]),
-        (["simulate"], ["--trace", "--until", "--batch-rows", "--json-lines", "Examples:"]),
-        (["simulate-bills"], ["--trace", "--until", "--out", "Example:"]),
-    ],
-)
-def test_help_names_options_and_examples(command: list[str], expected: list[str]) -> None:
-    from click.testing import CliRunner
-
-    from daemon.cli.main import main
-
-    shown = CliRunner().invoke(main, [*command, "--help"]).output
-    assert all(word in shown for word in expected)
-
-
-def test_every_command_and_variable_is_documented() -> None:
-    readme = (ROOT / "daemon" / "README.md").read_text()
-    for word in (
-        "cloud connect",
-        "cloud whoami",
-        "cloud disconnect",
-        "halton-meter simulate",
-        "halton-meter simulate-bills",
-    ):
-        assert f"`{word}`" in readme or f"`halton-meter {word}`" in readme or f"`{word}" in readme
-    for variable in ("HALTON_METER_HOME", "HALTON_METER_CLOUD_URL"):
-        assert variable in readme

@@ -20,7 +20,7 @@ from tests.installation import Installation
 pytestmark = pytest.mark.timeout(1_800)  # a first run installs the browser
 
 OLGA, BEN = "olga@acme.example", "ben@acme.example"
-CONNECT = (sys.executable, "-m", "daemon.cli.main", "cloud", "connect")
+CONNECT = (sys.executable, "-m", "daemon.cli.main", "cloud", "connect", "--without-daemon")
 
 
 class Laptop:
