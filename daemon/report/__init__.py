@@ -1,0 +1,1 @@
+"""Totals of the local record, as JSON and on a terminal."""
