@@ -43,6 +43,8 @@ SUMMARIES: dict[str, str] = {
     "freshness": "from acknowledgement to the dashboards",
     "queries": "dashboard queries on the marts",
     "overview_http": "the overview over HTTP",
+    "capture": "what a call pays for passing our daemon, or mitmproxy alone; parallel streams; memory",
+    "outbox": "sending 100,000 queued calls in one command; against posting them without an outbox",
     "metrics_cost": "what counting calls for /metrics costs, over HTTP",
 }
 BENCHMARKS: dict[str, Benchmark] = {name: _lazily(name) for name in SUMMARIES}
