@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 
 import click
 
@@ -38,7 +39,11 @@ def run(state: CliState, command: tuple[str, ...], project: str | None, *, gatew
 
         if shutil.which(command[0]) is None:
             raise PlainFailure(f"There is no program {command[0]!r}.")
-        environment = dict(os.environ) if project is None else {**os.environ, PROJECT_VARIABLE: project}
+        if project is not None and os.environ.get(PROJECT_VARIABLE) != project:
+            # Where a call is over before its program was found, the daemon reads the project from this process, as it
+            # was when it started.
+            os.execve(sys.executable, sys.orig_argv, {**os.environ, PROJECT_VARIABLE: project})  # noqa: S606 - ourselves
+        environment = dict(os.environ)
         wanted = wanted_variables(state, gateway=gateway, quiet=False)
         running = find_running(state.home)
         if not wanted or running is None or running.capture_port is None:
